@@ -1,0 +1,50 @@
+# Every target sets up what it needs; `make demo` and `make test` are the two commands of the README.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+STAMP  := $(VENV)/.installed
+
+.PHONY: install demo test lint live bench schema lock graphiql clean help
+
+help:  ## what there is
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+install: $(STAMP)  ## .venv from the lock, with everything the other targets need
+
+# uv is used where it is there (it is faster); pip does the same from the same lock.
+$(STAMP): requirements.lock pyproject.toml
+	@if command -v uv >/dev/null 2>&1; then \
+	  uv venv --quiet --allow-existing --python $(PYTHON) $(VENV) && \
+	  uv pip sync --quiet --require-hashes --python $(BIN)/python requirements.lock && \
+	  uv pip install --quiet --no-deps --no-build-isolation --python $(BIN)/python -e . ; \
+	else \
+	  $(PYTHON) -m venv $(VENV) && \
+	  $(BIN)/pip install --disable-pip-version-check --progress-bar off --quiet --require-hashes -r requirements.lock && \
+	  $(BIN)/pip install --disable-pip-version-check --quiet --no-deps --no-build-isolation -e . ; \
+	fi
+	@touch $@
+
+demo: install  ## the gateway on four sandbox sources, on http://127.0.0.1:8360
+	@$(BIN)/c360 demo
+
+test: install  ## all tests that this machine can run; says what it skipped and why
+	@$(BIN)/python -m pytest
+
+lint: install  ## ruff, mypy --strict, import contracts
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+live: install  ## the proof on real servers: Tryton, Vendure, Request Tracker, Dovecot
+	@$(BIN)/python -m pytest tests/live --live -q
+
+schema: install  ## write schema.graphql from the code
+	@$(BIN)/c360 export-schema --output schema.graphql
+
+lock:  ## requirements.lock from pyproject.toml (needs uv)
+	uv pip compile pyproject.toml --all-extras --group dev --universal --python-version 3.11 \
+	  --generate-hashes --no-header --no-annotate --no-emit-index-url -q -o requirements.lock
+
+clean:  ## everything that can be made again
+	rm -rf $(VENV) .cache .assets .pytest_cache .mypy_cache .ruff_cache

@@ -1,0 +1,166 @@
+"""The engine: everything the process keeps between requests, and the session that one request works in."""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from collections.abc import Sequence
+
+from adapters.base import Adapter, MatchKey, Owner, Window
+from adapters.errors import SourceError
+from adapters.records import Profile, RecordKind
+from resolvers import search
+from resolvers.asker import Asker
+from resolvers.cache import Cache
+from resolvers.connection import Place, Slice, merge_pages
+from resolvers.customer import CustomerView
+from resolvers.errors import AmbiguousKey, FieldPath, InvalidArgument, SourceFailure
+from resolvers.identity import keys as match_keys
+from resolvers.identity.map import IdentityMap
+from resolvers.identity.store import StoredCustomer
+from resolvers.loading import Loader
+from resolvers.merge import MergeRules
+from resolvers.sources import Sources
+
+MAX_CUSTOMERS = 100
+"""Ids that one `customers(ids:)` may ask for."""
+
+
+class Engine:
+    """One for the process. It owns the adapters, the identity map and the cache, and closes them."""
+
+    def __init__(self, *, sources: Sources, identity: IdentityMap, rules: MergeRules, cache: Cache) -> None:
+        self.sources = sources
+        self.identity = identity
+        self.rules = rules
+        self.cache = cache
+
+    def session(self, asker: Asker) -> Session:
+        """What one request works in; close it when the answer is out."""
+        return Session(self, asker)
+
+    async def aclose(self) -> None:
+        await asyncio.gather(*(adapter.aclose() for adapter in self.sources), return_exceptions=True)
+        await self.identity.store.aclose()
+        await self.cache.aclose()
+
+
+class Session:
+    """One request: who asks, and what was fetched for them."""
+
+    def __init__(self, engine: Engine, asker: Asker) -> None:
+        self.asker = asker
+        self.engine = engine
+        self._loader = Loader(engine.sources, asker)
+
+    @property
+    def errors(self) -> list[SourceFailure]:
+        """One for each batch that failed."""
+        return self._loader.failures
+
+    async def aclose(self) -> None:
+        await self._loader.aclose()
+
+    async def customer_by_id(self, customer_id: str, argument: str = "by.id") -> CustomerView | None:
+        """The customer with this id, or that it was merged into."""
+        return (await self.customers([customer_id], argument))[0]
+
+    async def customers(self, ids: Sequence[str], argument: str = "ids") -> list[CustomerView | None]:
+        """Customers in the order asked; None where an id is unknown."""
+        if len(ids) > MAX_CUSTOMERS:
+            raise InvalidArgument(argument, f"{argument} may hold at most {MAX_CUSTOMERS} ids")
+        asked = [_uuid(value, argument) for value in ids]
+        stored = await self.engine.identity.customers(list(dict.fromkeys(asked)))
+        views = {i: self._view(stored[i]) for i in stored}
+        return [views.get(i) for i in asked]
+
+    async def customer_by_email(self, email: str, path: FieldPath | None = None) -> CustomerView | None:
+        """Raises InvalidArgument, or AmbiguousKey when several people share the address."""
+        return await self._by_key(match_keys.asked_email(email, "by.email"), "by.email", path)
+
+    async def customer_by_phone(self, phone: str, path: FieldPath | None = None) -> CustomerView | None:
+        """Raises InvalidArgument, or AmbiguousKey when several people share the number."""
+        country = self.engine.identity.options.default_country
+        return await self._by_key(match_keys.asked_phone(phone, "by.phone", country), "by.phone", path)
+
+    async def customer_by_record(
+        self, source: str, record_id: str, path: FieldPath | None = None
+    ) -> CustomerView | None:
+        """The customer that a source's record belongs to."""
+        adapter = self.engine.sources.get(source)
+        if adapter is None:
+            names = ", ".join(self.engine.sources.names)
+            raise InvalidArgument(
+                "by.source.name", f"by.source.name is no configured source (valid: {names})"
+            )
+        if RecordKind.PROFILE not in adapter.manifest.kinds:
+            raise InvalidArgument("by.source.name", "by.source.name has no records of persons")
+        if not record_id or len(record_id) > 255:
+            raise InvalidArgument("by.source.id", "by.source.id must have between 1 and 255 characters")
+        customer_id = await self.engine.identity.by_record((source, record_id), self._loader, path)
+        return await self.customer_by_id(customer_id) if customer_id else None
+
+    async def search(self, text: str, path: FieldPath | None = None) -> list[CustomerView]:
+        """All customers that the text may mean, at most what the sources list for it, in a stable order."""
+        options = self.engine.identity.options
+        profiles = await self._find(search.meanings(text, options.default_country), path)
+        by_record = await self.engine.identity.by_profiles(profiles, self._loader, path)
+        ordered = list(
+            dict.fromkeys(by_record[p.source, p.id] for p in profiles if (p.source, p.id) in by_record)
+        )
+        stored = await self.engine.identity.customers(ordered)
+        return [self._view(stored[i]) for i in ordered if i in stored]
+
+    async def comments(
+        self, source: str, ticket_id: str, first: int, after: Place | None, path: FieldPath | None = None
+    ) -> Slice | None:
+        """One page of a ticket's thread, newest first; None when the source failed."""
+        kinds = self.engine.sources.manifest(source).kinds
+        if RecordKind.COMMENT not in kinds:
+            return Slice()
+        window = Window(limit=first, before=after.below(RecordKind.COMMENT, source) if after else None)
+        outcome = await self._loader.page(
+            source, RecordKind.COMMENT, Owner(ref=ticket_id), window, frozenset(), path
+        )
+        if outcome.value is None:
+            return None
+        records, has_next = merge_pages([outcome.value], first)
+        return Slice(records=records, has_next=has_next)
+
+    async def health(self, adapter: Adapter) -> str | None:
+        """None when the source answers, else the code of what is wrong."""
+        try:
+            async with asyncio.timeout(5):
+                await adapter.check(self.asker.call())
+        except SourceError as error:
+            return error.code
+        except TimeoutError:
+            return "SOURCE_TIMEOUT"
+        return None
+
+    async def _by_key(self, key: MatchKey, argument: str, path: FieldPath | None) -> CustomerView | None:
+        ids = await self.engine.identity.by_key(key, self._loader, path)
+        if len(ids) > 1:
+            raise AmbiguousKey(argument, len(ids))
+        return await self.customer_by_id(ids[0]) if ids else None
+
+    async def _find(self, keys: Sequence[MatchKey], path: FieldPath | None) -> list[Profile]:
+        """The records that carry any of the keys, most trusted source first."""
+        sources = self.engine.sources
+        pairs = [(s, k) for k in keys for s in sources.searching(k.type)]
+        outcomes = await asyncio.gather(*(self._loader.find(s, k, path) for s, k in pairs))
+        found = {(p.source, p.id): p for o in outcomes if o.value for p in o.value.profiles}
+        for profile in found.values():
+            self._loader.prime(profile)
+        return sorted(found.values(), key=lambda p: (sources.rank[p.source], p.id))
+
+    def _view(self, stored: StoredCustomer) -> CustomerView:
+        engine = self.engine
+        return CustomerView(stored, self._loader, engine.sources, engine.rules, engine.identity)
+
+
+def _uuid(value: str, argument: str) -> str:
+    try:
+        return str(uuid.UUID(value))
+    except ValueError:
+        raise InvalidArgument(argument, f"{argument} is not a customer id (expected a UUID)") from None

@@ -1,0 +1,212 @@
+"""Match keys: raw values made comparable, and the values that are no key of a person.
+
+A key has two forms. The *search* form is what sources are asked for (an address in lower case, a phone in E.164). The
+*canonical* form is what links and what is remembered: there, a plus-tag is left out, because `ada+shop@` and `ada@` are
+one mailbox (RFC 5233 sub-addressing).
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterator
+
+import phonenumbers
+from email_validator import EmailNotValidError, validate_email
+
+from adapters.base import KeyType, MatchKey
+from adapters.records import Profile
+from resolvers.errors import InvalidArgument
+
+ROLE_LOCAL_PARTS = frozenset(
+    [
+        "abuse",
+        "accounting",
+        "accounts",
+        "admin",
+        "administrator",
+        "all",
+        "anfrage",
+        "bestellung",
+        "billing",
+        "biuro",
+        "buchhaltung",
+        "bureau",
+        "careers",
+        "contact",
+        "contacto",
+        "customerservice",
+        "einkauf",
+        "empfang",
+        "enquiries",
+        "familie",
+        "family",
+        "finance",
+        "hello",
+        "help",
+        "helpdesk",
+        "hi",
+        "hostmaster",
+        "hr",
+        "iletisim",
+        "info",
+        "information",
+        "inquiries",
+        "invoice",
+        "invoices",
+        "it",
+        "jobs",
+        "kontakt",
+        "kundenservice",
+        "legal",
+        "mail",
+        "marketing",
+        "media",
+        "noc",
+        "office",
+        "order",
+        "orders",
+        "personal",
+        "post",
+        "postmaster",
+        "praxis",
+        "press",
+        "privacy",
+        "purchasing",
+        "rechnung",
+        "reception",
+        "register",
+        "reklamation",
+        "reservations",
+        "root",
+        "sales",
+        "sekretariat",
+        "security",
+        "service",
+        "shop",
+        "sklep",
+        "sprzedaz",
+        "staff",
+        "subscribe",
+        "support",
+        "team",
+        "usenet",
+        "uucp",
+        "verkauf",
+        "vertrieb",
+        "webmaster",
+        "welcome",
+        "willkommen",
+        "www",
+        "zentrale",
+    ]  # RFC 2142 and everyday use
+)
+_BLOCKED_LOCAL_PARTS = frozenset(
+    [
+        "donotreply",
+        "do-not-reply",
+        "noreply",
+        "no-reply",
+        "nobody",
+        "none",
+        "null",
+        "test",
+        "tester",
+        "testing",
+        "example",
+        "unknown",
+        "anonymous",
+        "guest",
+        "mailer-daemon",
+        "bounce",
+        "bounces",
+        "undefined",
+        "na",
+        "keine",
+    ]
+)
+_BLOCKED_ADDRESSES = frozenset(
+    {"a@a.com", "x@x.com", "test@test.com", "email@example.com", "user@example.com"}
+)
+_ORDINALS = re.compile(r"[._-]?\d+$")
+
+
+def email(value: str) -> str | None:
+    """The search form of an e-mail address, or None where it is not one. International addresses are kept."""
+    try:
+        checked = validate_email(value.strip(), check_deliverability=False, test_environment=True)
+    except EmailNotValidError:
+        return None
+    return unicodedata.normalize("NFKC", checked.normalized).lower()
+
+
+def phone(value: str, country: str | None) -> str | None:
+    """E.164 of a valid phone number; `country` (ISO alpha-2) reads national forms. None where it is none."""
+    try:
+        parsed = phonenumbers.parse(value, country)
+    except phonenumbers.NumberParseException:
+        return None
+    if not phonenumbers.is_valid_number(parsed):
+        return None
+    return phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164)
+
+
+def canonical(key: MatchKey) -> MatchKey:
+    """The form that links: for e-mail addresses without a plus-tag, else the key itself."""
+    if key.type is not KeyType.EMAIL:
+        return key
+    local, _, domain = key.value.rpartition("@")
+    return MatchKey(KeyType.EMAIL, f"{local.partition('+')[0] or local}@{domain}")
+
+
+def is_blocked(key: MatchKey) -> bool:
+    """Values that say nothing about who it is, such as noreply@ or 000…: they neither link nor find anybody."""
+    if key.type is KeyType.EMAIL:
+        local = key.value.partition("@")[0]
+        return local in _BLOCKED_LOCAL_PARTS or key.value in _BLOCKED_ADDRESSES
+    if key.type is KeyType.PHONE:
+        return len(set(key.value[-7:])) == 1
+    return False
+
+
+def is_role(key: MatchKey) -> bool:
+    """Addresses that belong to a function or a household, not to a person: info@, office@, familie.weber@ …"""
+    if key.type is not KeyType.EMAIL:
+        return False
+    local = _ORDINALS.sub("", key.value.partition("@")[0].partition("+")[0])
+    return local in ROLE_LOCAL_PARTS or any(w in ROLE_LOCAL_PARTS for w in re.split(r"[._-]", local))
+
+
+def of_profile(profile: Profile, default_country: str | None) -> Iterator[MatchKey]:
+    """The search keys that a record carries: its e-mail addresses and phone numbers, blocked values left out."""
+    for address in profile.emails:
+        if (value := email(address.value)) and not is_blocked(key := MatchKey(KeyType.EMAIL, value)):
+            yield key
+    for number in profile.phones:
+        if (e164 := phone(number.value, country_of(profile) or default_country)) and not is_blocked(
+            key := MatchKey(KeyType.PHONE, e164)
+        ):
+            yield key
+
+
+def country_of(profile: Profile) -> str | None:
+    """ISO alpha-2 of the person's country as the record has it."""
+    candidates = [profile.country, *(a.country for a in profile.addresses)]
+    return next((c.upper() for c in candidates if c and len(c) == 2), None)
+
+
+def asked_email(value: str, argument: str) -> MatchKey:
+    """The key of an argument; raises InvalidArgument where it is no e-mail address."""
+    if len(value) > 320 or (found := email(value)) is None:
+        raise InvalidArgument(argument, f"{argument} is not an e-mail address (expected name@example.org)")
+    return MatchKey(KeyType.EMAIL, found)
+
+
+def asked_phone(value: str, argument: str, default_country: str | None) -> MatchKey:
+    """The key of an argument; raises InvalidArgument where it is no phone number."""
+    if len(value) > 64 or (found := phone(value, default_country)) is None:
+        national = f" or a number of {default_country}" if default_country else ""
+        raise InvalidArgument(
+            argument, f"{argument} is not a phone number (expected E.164 such as +493012345678{national})"
+        )
+    return MatchKey(KeyType.PHONE, found)

@@ -1,0 +1,135 @@
+"""The cached identity map: from a key, a record or an id to a customer, asking the sources only for what it does not know.
+
+What is known is a look-up; what is not is *discovered*: every source that can search the key is asked at once, the records that
+come back are linked, their other keys are asked in turn (bounded), and the links, never the data, are remembered.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+
+import msgspec
+
+from adapters.base import KeyType, MatchKey
+from adapters.records import Profile
+from resolvers.cache import Cache
+from resolvers.errors import FieldPath
+from resolvers.identity import keys as match_keys
+from resolvers.identity.discovery import Discovery, discover
+from resolvers.identity.linking import Cluster, Ref
+from resolvers.identity.store import IdentityStore, KnownKey, NewLinks, StoredCustomer
+from resolvers.identity.tokens import Tokens
+from resolvers.loading import Loader
+from resolvers.sources import Sources
+
+_customer = msgspec.json.Decoder(StoredCustomer)
+
+
+class IdentityOptions(msgspec.Struct, frozen=True, kw_only=True):
+    """`rediscover_after` and `cache_ttl` are in seconds. `external_ids` says which source a foreign number belongs to:
+    {("support", "external_id"): "webshop"}.
+    """
+
+    default_country: str | None = None
+    rediscover_after: float = 3600.0
+    cache_ttl: float = 30.0
+    external_ids: Mapping[tuple[str, str], str] = {}
+
+
+class IdentityMap:
+    """Whose records are whose. One for the whole process; nothing in it depends on who asks."""
+
+    def __init__(
+        self, store: IdentityStore, tokens: Tokens, cache: Cache, sources: Sources, options: IdentityOptions
+    ) -> None:
+        self.store = store
+        self.options = options
+        self._tokens = tokens
+        self._cache = cache
+        self._sources = sources
+
+    async def customers(self, ids: Sequence[str]) -> Mapping[str, StoredCustomer]:
+        """Customers by id, also by ids that were merged away; unknown ids are missing."""
+        names = [f"customer:{i}" for i in ids]
+        cached = await self._cache.get(names)
+        found = {i: _customer.decode(raw) for i, raw in zip(ids, cached, strict=True) if raw is not None}
+        asked = [i for i in ids if i not in found]
+        if asked:
+            stored = await self.store.customers(asked)
+            found |= stored
+            fresh = {f"customer:{i}": msgspec.json.encode(c) for i, c in stored.items()}
+            await self._cache.set(fresh, self.options.cache_ttl)
+        return found
+
+    async def by_key(self, key: MatchKey, loader: Loader, path: FieldPath | None = None) -> tuple[str, ...]:
+        """The customers that carry a key: none, the one, or several when it is shared."""
+        canonical = match_keys.canonical(key)
+        if key.type in (KeyType.EMAIL, KeyType.PHONE) and not match_keys.is_blocked(canonical):
+            known = (await self.store.keys([self._tokens.of(canonical)]))[self._tokens.of(canonical)]
+            if self._is_fresh(known) and known.customers:
+                return known.customers
+        found = await discover(self._sources, loader, self.options, keys=[key], path=path)
+        clusters = [c for c in found.clusters if c.refs & found.hits]
+        return await self._remember(found, clusters)
+
+    async def by_record(self, ref: Ref, loader: Loader, path: FieldPath | None = None) -> str | None:
+        """The customer of a record; None where the source does not have it."""
+        known = await self.store.by_records([ref])
+        if ref in known:
+            return known[ref]
+        outcome = await loader.profile(*ref, frozenset(), path)
+        if outcome.value is None:
+            return None
+        return (await self.by_profiles([outcome.value], loader, path)).get(ref)
+
+    async def by_profiles(
+        self, profiles: Sequence[Profile], loader: Loader, path: FieldPath | None = None
+    ) -> Mapping[Ref, str]:
+        """The customer of each of these records, discovering for all that are new at once."""
+        refs = [(p.source, p.id) for p in profiles]
+        known = dict(await self.store.by_records(refs))
+        fresh = [p for p, ref in zip(profiles, refs, strict=True) if ref not in known]
+        if fresh:
+            found = await discover(self._sources, loader, self.options, profiles=fresh, path=path)
+            wanted = {(p.source, p.id) for p in fresh}
+            clusters = [c for c in found.clusters if c.refs & wanted]
+            for cluster, customer_id in zip(clusters, await self._ids(found, clusters), strict=True):
+                known.update(dict.fromkeys(cluster.refs & wanted, customer_id))
+        return known
+
+    async def shared(self, keys: Iterable[MatchKey]) -> frozenset[MatchKey]:
+        """Which of these keys are no key of one person: role addresses, and those that discovery found several people on."""
+        canonical = {k: match_keys.canonical(k) for k in keys}
+        known = await self.store.keys([self._tokens.of(c) for c in canonical.values()])
+        return frozenset(
+            key
+            for key, form in canonical.items()
+            if match_keys.is_role(form)
+            or match_keys.is_blocked(form)
+            or known[self._tokens.of(form)].shared
+            or len(known[self._tokens.of(form)].customers) > 1
+        )
+
+    def _is_fresh(self, known: KnownKey) -> bool:
+        age = timedelta(seconds=self.options.rediscover_after)
+        return known.discovered_at is not None and datetime.now(UTC) - known.discovered_at < age
+
+    async def _remember(self, found: Discovery, clusters: Sequence[Cluster]) -> tuple[str, ...]:
+        ids = await self._ids(found, clusters)
+        return tuple(sorted(set(ids)))
+
+    async def _ids(self, found: Discovery, clusters: Sequence[Cluster]) -> list[str]:
+        """Remembers the clusters and returns their customers, in order."""
+        ids = [await self.store.remember(self._links(c)) for c in clusters]
+        if found.asked:
+            await self.store.discovered({self._tokens.of(k): k in found.shared for k in found.asked})
+        await self._cache.drop([f"customer:{i}" for i in ids])
+        return ids
+
+    def _links(self, cluster: Cluster) -> NewLinks:
+        return NewLinks(
+            records=tuple(sorted(cluster.refs)),
+            links=tuple((link, self._tokens.of(link.key) if link.key else None) for link in cluster.links),
+            tokens=tuple((self._tokens.of(k), c.ref) for c in cluster.candidates for k in c.keys),
+        )

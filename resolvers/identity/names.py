@@ -1,0 +1,214 @@
+"""Whether two records can be the same person as far as their names say: agree, cannot say, or contradict.
+
+Names are compared folded (case, accents, titles) and by nickname. Names in different scripts cannot be compared here.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from enum import IntEnum
+from functools import lru_cache
+
+import msgspec
+from rapidfuzz.distance import OSA
+
+from adapters.records import Profile
+from resolvers.identity.nicknames import NICKNAMES
+
+
+class Agreement(IntEnum):
+    """How two names relate."""
+
+    CONTRADICT = 0
+    UNKNOWN = 1  # one is missing, or they are in different scripts
+    AGREE = 2
+
+
+class PersonName(msgspec.Struct, frozen=True, kw_only=True):
+    """A folded name. Where a source has only one field, the last word is taken as the family name."""
+
+    given: tuple[str, ...] = ()
+    family: tuple[str, ...] = ()
+    latin: bool = True
+
+
+_TITLES = frozenset(
+    [
+        "mr",
+        "mrs",
+        "ms",
+        "miss",
+        "dr",
+        "prof",
+        "professor",
+        "herr",
+        "frau",
+        "pan",
+        "pani",
+        "sir",
+        "madam",
+        "bay",
+        "bayan",
+        "dipl",
+        "ing",
+        "mag",
+        "med",
+        "phd",
+        "jun",
+        "jr",
+        "sr",
+        "sen",
+        "san",
+        "sama",
+        "hr",
+        "fr",
+        "eng",
+        "ir",
+    ]
+)
+_PARTICLES = frozenset(
+    [
+        "von",
+        "van",
+        "de",
+        "der",
+        "den",
+        "dem",
+        "zu",
+        "zum",
+        "zur",
+        "la",
+        "le",
+        "du",
+        "da",
+        "di",
+        "del",
+        "della",
+        "dos",
+        "das",
+        "al",
+        "el",
+        "bin",
+        "ibn",
+        "abu",
+        "ben",
+    ]
+)
+_LETTERS = str.maketrans(
+    {"ß": "ss", "ł": "l", "ı": "i", "ø": "o", "đ": "d", "æ": "ae", "œ": "oe", "þ": "th", "ð": "d"}
+)
+_WORDS = re.compile(r"[^\W\d_]+", re.UNICODE)
+
+
+def fold(text: str) -> str:
+    """Case and accents left out: "Łukasz YILMAZ" and "lukasz yilmaz" are one."""
+    lowered = unicodedata.normalize("NFKC", text).casefold().translate(_LETTERS)
+    return "".join(c for c in unicodedata.normalize("NFKD", lowered) if not unicodedata.combining(c))
+
+
+def _words(text: str | None) -> tuple[str, ...]:
+    if not text:
+        return ()
+    return tuple(w for w in _WORDS.findall(fold(text)) if w not in _TITLES)
+
+
+def name_of(profile: Profile) -> PersonName:
+    """The comparable name of a record."""
+    given, family = profile.given_name, profile.family_name
+    if not (given and family) and profile.full_name:
+        return _split(profile.full_name)
+    return _parts(given or "", family or "")
+
+
+@lru_cache(maxsize=20_000)
+def _split(full: str) -> PersonName:
+    if "@" in full:  # helpdesks put the address where the name is missing
+        return PersonName()
+    last, comma, first = full.partition(",")
+    if comma:
+        return _parts(first, last)
+    words = _words(full)
+    if len(words) < 2:
+        return PersonName(given=words, latin=_is_latin(words))
+    cut = len(words) - 1
+    while cut > 1 and words[cut - 1] in _PARTICLES:
+        cut -= 1
+    return PersonName(given=words[:cut], family=words[cut:], latin=_is_latin(words))
+
+
+@lru_cache(maxsize=20_000)
+def _parts(given: str, family: str) -> PersonName:
+    g, f = _words(given), _words(family)
+    return PersonName(given=g, family=f, latin=_is_latin(g + f))
+
+
+def _is_latin(words: tuple[str, ...]) -> bool:
+    return all(unicodedata.name(c, "").startswith("LATIN") for w in words for c in w)
+
+
+def compare(a: PersonName, b: PersonName) -> Agreement:
+    """AGREE needs a given and a family name on both sides; a contradiction in either is one."""
+    if not (a.given or a.family) or not (b.given or b.family):
+        return Agreement.UNKNOWN
+    if a.latin != b.latin:
+        return Agreement.UNKNOWN
+    straight = min(_given(a.given, b.given), _family(a.family, b.family))
+    if straight is Agreement.AGREE:
+        return straight
+    swapped = min(_family(a.given, b.family), _family(a.family, b.given))
+    if swapped is Agreement.AGREE:
+        return swapped
+    if Agreement.CONTRADICT in (_given(a.given, b.given), _family(a.family, b.family)):
+        return Agreement.CONTRADICT
+    return Agreement.UNKNOWN
+
+
+def _given(a: tuple[str, ...], b: tuple[str, ...]) -> Agreement:
+    if not a or not b:
+        return Agreement.UNKNOWN
+    if _same_given(a[0], b[0]) or "".join(a) == "".join(b):
+        return Agreement.AGREE
+    if a[0][0] == b[0][0] and 1 in (len(a[0]), len(b[0])):
+        return Agreement.UNKNOWN  # an initial fits, but says little
+    return Agreement.CONTRADICT
+
+
+def _same_given(a: str, b: str) -> bool:
+    if a == b or _unaccented_spelling(a) == _unaccented_spelling(b):
+        return True
+    groups_a, groups_b = NICKNAMES.get(a), NICKNAMES.get(b)
+    if groups_a and groups_b:
+        return not groups_a.isdisjoint(
+            groups_b
+        )  # two known names that share no form are two names: Anna, Hanna
+    return _typo(a, b)
+
+
+def _family(a: tuple[str, ...], b: tuple[str, ...]) -> Agreement:
+    if not a or not b:
+        return Agreement.UNKNOWN
+    left, right = "".join(a), "".join(b)
+    if left == right or _typo(left, right) or _gendered(left) == _gendered(right):
+        return Agreement.AGREE
+    shared = {w for w in a if len(w) > 2 and w not in _PARTICLES} & set(b)
+    if shared:  # one of a double-barrelled name
+        return Agreement.AGREE
+    return (
+        Agreement.AGREE if _unaccented_spelling(left) == _unaccented_spelling(right) else Agreement.CONTRADICT
+    )
+
+
+def _typo(a: str, b: str) -> bool:
+    """One slip of the keyboard (letter left out, doubled, replaced, swapped) in a word long enough to be recognised."""
+    return min(len(a), len(b)) >= 5 and a[0] == b[0] and OSA.distance(a, b, score_cutoff=1) <= 1
+
+
+def _unaccented_spelling(word: str) -> str:
+    """Müller is written Mueller where there is no ü; folding already made it muller."""
+    return re.sub(r"(?<=[aou])e(?=[^aeiou]|$)", "", word)
+
+
+def _gendered(family: str) -> str:
+    """Kowalski and Kowalska are one family name."""
+    return re.sub(r"(sk|ck|dzk)a$", r"\1i", family)

@@ -1,0 +1,171 @@
+"""Owns every process that the harness starts, so that none of them outlives it."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import signal
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+LOG_TAIL_LINES = 25
+STOP_SECONDS = 10.0
+POLL_SECONDS = 0.1
+
+
+class HarnessError(Exception):
+    """A real system could not be installed, started or stopped; the text says what to do about it."""
+
+
+class Server:
+    """One server in a process group of its own."""
+
+    def __init__(self, name: str, process: subprocess.Popen[bytes], log: Path) -> None:
+        self.name = name
+        self._process = process
+        self._log = log
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    @property
+    def running(self) -> bool:
+        return self._process.poll() is None
+
+    def wait_until(self, ready: Callable[[], bool], seconds: float) -> None:
+        """Polls `ready` until it is true; a server that dies or never gets ready is an error with its last words."""
+        deadline = time.monotonic() + seconds
+        while not ready():
+            if not self.running:
+                raise HarnessError(f"{self.name} ended while starting.\n{tail(self._log)}")
+            if time.monotonic() > deadline:
+                raise HarnessError(f"{self.name} was not ready after {seconds:.0f} s.\n{tail(self._log)}")
+            time.sleep(POLL_SECONDS)
+
+    def stop(self) -> None:
+        """Ends the whole group, by force if it does not go when asked; stopping twice is fine."""
+        end_group(self._process)
+
+
+class Processes:
+    """Runs the installers and servers of one harness; closing it ends whatever still runs."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._children: dict[int, subprocess.Popen[bytes]] = {}
+        self._spared: set[int] = set()
+        self._closed = False
+
+    def run(
+        self,
+        command: Sequence[str | Path],
+        *,
+        log: Path,
+        seconds: float,
+        env: Mapping[str, str] | None = None,
+        cwd: Path | None = None,
+        spare: bool = False,
+    ) -> None:
+        """Runs a command to its end; a failure is an error with the end of its output.
+
+        A spared command is waited for when the harness closes, not ended: half a package installation would
+        leave the machine worse than before.
+        """
+        process = self._start(command, log=log, env=env, cwd=cwd, user=None, spare=spare)
+        try:
+            code = process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            end_group(process)
+            raise HarnessError(f"{_title(command)} took longer than {seconds:.0f} s.\n{tail(log)}") from None
+        finally:
+            with self._lock:
+                self._children.pop(process.pid, None)
+        if code != 0:
+            raise HarnessError(f"{_title(command)} failed with exit code {code}.\n{tail(log)}")
+
+    def spawn(
+        self,
+        name: str,
+        command: Sequence[str | Path],
+        *,
+        log: Path,
+        env: Mapping[str, str] | None = None,
+        cwd: Path | None = None,
+        user: str | None = None,
+    ) -> Server:
+        """Starts a server that runs until it is stopped or the harness closes; `user` needs root."""
+        return Server(name, self._start(command, log=log, env=env, cwd=cwd, user=user, spare=False), log)
+
+    def close(self) -> None:
+        """Ends everything that still runs and refuses to start more."""
+        with self._lock:
+            self._closed = True
+            children = list(self._children.values())
+        for process in children:
+            if process.pid in self._spared:
+                process.wait()
+            else:
+                end_group(process)
+
+    def _start(
+        self,
+        command: Sequence[str | Path],
+        *,
+        log: Path,
+        env: Mapping[str, str] | None,
+        cwd: Path | None,
+        user: str | None,
+        spare: bool,
+    ) -> subprocess.Popen[bytes]:
+        with self._lock, log.open("ab") as output:
+            if self._closed:
+                raise HarnessError("the harness is closing")
+            process = subprocess.Popen(  # noqa: S603  # fixed commands, no shell
+                [str(part) for part in command],
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                cwd=cwd,
+                env={**os.environ, **(env or {})},
+                start_new_session=True,
+                user=user,
+                group=pwd.getpwnam(user).pw_gid if user else None,
+                extra_groups=[] if user else None,
+            )
+            self._children[process.pid] = process
+            if spare:
+                self._spared.add(process.pid)
+            return process
+
+
+def end_group(process: subprocess.Popen[bytes]) -> None:
+    """SIGTERM to the group of `process`, then SIGKILL to whatever is left of it."""
+    _signal_group(process.pid, signal.SIGTERM)
+    try:
+        process.wait(STOP_SECONDS)
+    except subprocess.TimeoutExpired:
+        pass
+    _signal_group(process.pid, signal.SIGKILL)
+    process.wait()
+
+
+def tail(log: Path) -> str:
+    """The last lines of a log, or nothing if there is none."""
+    if not log.exists():
+        return ""
+    return "\n".join(log.read_text(errors="replace").splitlines()[-LOG_TAIL_LINES:])
+
+
+def _signal_group(group: int, number: signal.Signals) -> None:
+    try:
+        os.killpg(group, number)
+    except ProcessLookupError:
+        pass
+
+
+def _title(command: Sequence[str | Path]) -> str:
+    return " ".join(Path(str(part)).name if index == 0 else str(part) for index, part in enumerate(command[:3]))
