@@ -77,9 +77,17 @@ class CustomerView:
             part = frozenset({field.part}) if field.part else frozenset[str]()
             return self._rules.merge(name, await self._observed(members, part, path))
 
-    def text(self, name: str, merged: Merged) -> str:
-        """A merged value as provenance shows it."""
-        return self._rules.text(name, merged.value)
+    def text(self, name: str, value: object) -> str:
+        """A field's value as provenance shows it."""
+        return self._rules.text(name, value)
+
+    def answered(self, name: str) -> bool:
+        """Whether a list may be shown as empty: no source that could fill it failed."""
+        needs = FIELDS[name].needs
+        return not any(
+            m.source in self._failed and needs & self._sources.manifest(m.source).profile_fields
+            for m in self.members
+        )
 
     async def activities(
         self,

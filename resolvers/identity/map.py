@@ -121,11 +121,11 @@ class IdentityMap:
 
     async def _ids(self, found: Discovery, clusters: Sequence[Cluster]) -> list[str]:
         """Remembers the clusters and returns their customers, in order."""
-        ids = [await self.store.remember(self._links(c)) for c in clusters]
+        done = [await self.store.remember(self._links(c)) for c in clusters]
         if found.asked:
             await self.store.discovered({self._tokens.of(k): k in found.shared for k in found.asked})
-        await self._cache.drop([f"customer:{i}" for i in ids])
-        return ids
+        await self._cache.drop([f"customer:{i}" for d in done for i in (d.customer_id, *d.merged)])
+        return [d.customer_id for d in done]
 
     def _links(self, cluster: Cluster) -> NewLinks:
         return NewLinks(

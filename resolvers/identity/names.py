@@ -140,6 +140,8 @@ def _split(full: str) -> PersonName:
 @lru_cache(maxsize=20_000)
 def _parts(given: str, family: str) -> PersonName:
     g, f = _words(given), _words(family)
+    if not g and len(f) > 1:  # "Dr." as given name, "Anna Lang" as family name
+        return _split(family)
     return PersonName(given=g, family=f, latin=_is_latin(g + f))
 
 

@@ -64,6 +64,13 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
     at: datetime
 
 
+class Remembered(msgspec.Struct, frozen=True, kw_only=True):
+    """The customer that records belong to now, and the ids that were merged into it just now."""
+
+    customer_id: str
+    merged: tuple[str, ...] = ()
+
+
 class _Raced(Exception):
     """Another writer changed what this transaction stands on; it starts again."""
 
@@ -71,10 +78,12 @@ class _Raced(Exception):
 class IdentityStore:
     """Safe for concurrent use, by several processes too. Open it before use."""
 
-    def __init__(self, url: str, *, pool_size: int = 5) -> None:
+    def __init__(
+        self, url: str, *, pool_size: int = 5, connect_args: Mapping[str, Any] | None = None
+    ) -> None:
         self._sqlite = url.startswith("sqlite")
         options: dict[str, Any] = {} if self._sqlite else {"pool_size": pool_size, "pool_pre_ping": True}
-        self.engine: AsyncEngine = create_async_engine(url, **options)
+        self.engine: AsyncEngine = create_async_engine(url, connect_args=dict(connect_args or {}), **options)
         if self._sqlite:
             event.listen(self.engine.sync_engine, "connect", _sqlite_connect)
             event.listen(self.engine.sync_engine, "begin", _sqlite_begin)
@@ -151,8 +160,8 @@ class IdentityStore:
                 ]  # fmt: skip
         return found
 
-    async def remember(self, new: NewLinks) -> str:
-        """Makes the records one customer and returns its id; customers that turn out to be one are merged into the oldest."""
+    async def remember(self, new: NewLinks) -> Remembered:
+        """Makes the records one customer; customers that turn out to be one are merged into the oldest."""
         for attempt in range(_TRIES):
             try:
                 async with self._writing() as connection:
@@ -179,10 +188,11 @@ class IdentityStore:
             except IntegrityError:
                 continue  # another request asked for the same keys at the same time
 
-    async def _remember(self, connection: AsyncConnection, new: NewLinks) -> str:
+    async def _remember(self, connection: AsyncConnection, new: NewLinks) -> Remembered:
         now = datetime.now(UTC)
         owners = await self._owners(connection, list(new.records))
-        customer_id = await self._one_customer(connection, set(owners.values()), now)
+        before = set(owners.values())
+        customer_id = await self._one_customer(connection, before, now)
         confidence = {ref: max((CONFIDENCE[x.rule] for x, _ in new.links if ref in (x.a, x.b)), default=1.0)
                       for ref in new.records}  # fmt: skip
         added = [
@@ -199,7 +209,7 @@ class IdentityStore:
             await connection.execute(insert(MemberRow), added)
         await self._add_evidence(connection, new, now)
         await self._replace_tokens(connection, new)
-        return customer_id
+        return Remembered(customer_id=customer_id, merged=tuple(sorted(before - {customer_id})))
 
     async def _one_customer(self, connection: AsyncConnection, found: set[str], now: datetime) -> str:
         """The customer that all of `found` become: a new one, the one there is, or the oldest with the others merged into it."""

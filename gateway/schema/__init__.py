@@ -1,0 +1,19 @@
+"""The public contract as Strawberry types: a file per noun, thin fields that call the resolvers."""
+
+from __future__ import annotations
+
+from strawberry import federation
+
+from gateway.schema.message import EmailEvent, Message
+from gateway.schema.order import Order
+from gateway.schema.query import Query
+from gateway.schema.ticket import Ticket
+
+
+def build_schema() -> federation.Schema:
+    """The executable schema, a federation 2.9 subgraph."""
+    return federation.Schema(
+        query=Query,
+        types=[Order, Ticket, EmailEvent, Message],
+        federation_version="2.9",
+    )
