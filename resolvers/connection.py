@@ -93,8 +93,8 @@ def page_size(first: int | None, argument: str = "first") -> int:
 def merge_pages(pages: Sequence[Page], first: int) -> tuple[tuple[Activity, ...], bool]:
     """The newest `first` records of several streams' windows, and whether there are more. A record in two streams counts once.
 
-    A stream that gave fewer than `first` records and still has more (its source was not read to the end) hides what lies below its
-    last one, so nothing below that is shown yet: the next page goes on there.
+    A stream that gave fewer than `first` records and still has more (its source was not read to the end) hides what lies
+    below its last one, so nothing below that is shown yet: the next page goes on there.
     """
     found = {place_of(record): record for page in pages for record in page.records}
     unread = [place_of(p.records[-1]) for p in pages if p.has_more and p.records and len(p.records) < first]

@@ -53,7 +53,7 @@ class Merged(msgspec.Struct, frozen=True, kw_only=True):
 class Field(msgspec.Struct, frozen=True, kw_only=True):
     """A merged field: where it is read from a profile, and how two of its values are compared.
 
-    `needs` are the `profile_fields` of which a source must be able to fill one to be asked; `part` is the costly part it stands in.
+    `needs` are the `profile_fields` of which a source must be able to fill one to be asked; `part` is the costly part it is in.
     """
 
     needs: frozenset[str]
@@ -101,7 +101,9 @@ FIELDS: Mapping[str, Field] = {
     ),
     "given_name": Field(needs=frozenset({"given_name"}), rule=Rule.PRIORITY, read=lambda p: p.given_name, same=_folded),
     "family_name": Field(needs=frozenset({"family_name"}), rule=Rule.PRIORITY, read=lambda p: p.family_name, same=_folded),
-    "birth_date": Field(needs=frozenset({"birth_date"}), rule=Rule.PRIORITY, read=lambda p: p.birth_date, text=lambda d: d.isoformat()),
+    "birth_date": Field(
+        needs=frozenset({"birth_date"}), rule=Rule.PRIORITY, read=lambda p: p.birth_date, text=lambda d: d.isoformat()
+    ),
     "language": Field(needs=frozenset({"language"}), rule=Rule.PRIORITY, read=lambda p: p.language, same=_folded),
     "email_addresses": Field(
         needs=frozenset({"emails"}), rule=Rule.UNION, read=lambda p: p.emails, same=_email_key, text=lambda e: e.value, many=True
@@ -110,7 +112,8 @@ FIELDS: Mapping[str, Field] = {
         needs=frozenset({"phones"}), rule=Rule.UNION, read=lambda p: p.phones, same=_phone_key, text=lambda n: n.value, many=True
     ),
     "addresses": Field(
-        needs=frozenset({"addresses"}), rule=Rule.UNION, read=lambda p: p.addresses, same=_address_key, text=_address_text, many=True
+        needs=frozenset({"addresses"}), rule=Rule.UNION, read=lambda p: p.addresses, same=_address_key,
+        text=_address_text, many=True,
     ),
     "account": Field(
         needs=frozenset({"account"}), rule=Rule.PRIORITY, read=lambda p: p.account, part="account",

@@ -96,7 +96,7 @@ def clusters(
 ) -> tuple[list[Cluster], frozenset[MatchKey]]:
     """The people among the candidates, and the keys that several of them share.
 
-    `crowded` are keys that more records carry than a source would list. `external` are pairs of records where one names the other.
+    `crowded` are keys that more records carry than a source would list. `external` are pairs where one record names the other.
     """
     carriers: dict[MatchKey, list[Candidate]] = defaultdict(list)
     for each in candidates:
