@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pwd
+import shutil
 import signal
 import subprocess
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+
+Command = Sequence[str | Path]
 
 LOG_TAIL_LINES = 25
 STOP_SECONDS = 10.0
@@ -23,8 +28,9 @@ class HarnessError(Exception):
 class Server:
     """One server in a process group of its own."""
 
-    def __init__(self, name: str, process: subprocess.Popen[bytes], log: Path) -> None:
+    def __init__(self, name: str, owner: Processes, process: subprocess.Popen[bytes], log: Path) -> None:
         self.name = name
+        self._owner = owner
         self._process = process
         self._log = log
 
@@ -37,7 +43,7 @@ class Server:
         return self._process.poll() is None
 
     def wait_until(self, ready: Callable[[], bool], seconds: float) -> None:
-        """Polls `ready` until it is true; a server that dies or never gets ready is an error with its last words."""
+        """Polls until `ready` is true; a server that dies or is too slow is an error with its last words."""
         deadline = time.monotonic() + seconds
         while not ready():
             if not self.running:
@@ -48,7 +54,7 @@ class Server:
 
     def stop(self) -> None:
         """Ends the whole group, by force if it does not go when asked; stopping twice is fine."""
-        end_group(self._process)
+        self._owner.end(self._process)
 
 
 class Processes:
@@ -58,11 +64,12 @@ class Processes:
         self._lock = threading.Lock()
         self._children: dict[int, subprocess.Popen[bytes]] = {}
         self._spared: set[int] = set()
+        self._folders: list[Path] = []
         self._closed = False
 
     def run(
         self,
-        command: Sequence[str | Path],
+        command: Command,
         *,
         log: Path,
         seconds: float,
@@ -79,18 +86,16 @@ class Processes:
         try:
             code = process.wait(seconds)
         except subprocess.TimeoutExpired:
-            end_group(process)
             raise HarnessError(f"{_title(command)} took longer than {seconds:.0f} s.\n{tail(log)}") from None
         finally:
-            with self._lock:
-                self._children.pop(process.pid, None)
+            self.end(process)
         if code != 0:
             raise HarnessError(f"{_title(command)} failed with exit code {code}.\n{tail(log)}")
 
     def spawn(
         self,
         name: str,
-        command: Sequence[str | Path],
+        command: Command,
         *,
         log: Path,
         env: Mapping[str, str] | None = None,
@@ -98,22 +103,42 @@ class Processes:
         user: str | None = None,
     ) -> Server:
         """Starts a server that runs until it is stopped or the harness closes; `user` needs root."""
-        return Server(name, self._start(command, log=log, env=env, cwd=cwd, user=user, spare=False), log)
+        process = self._start(command, log=log, env=env, cwd=cwd, user=user, spare=False)
+        return Server(name, self, process, log)
+
+    def scratch(self, user: str | None) -> Path:
+        """A new folder that belongs to `user` (None: to us) and is removed on close.
+
+        It lies in the system's temporary folder, because another user may not be let into the checkout's.
+        """
+        folder = Path(tempfile.mkdtemp(prefix="c360-live-"))
+        self._folders.append(folder)
+        if user is not None:
+            shutil.chown(folder, user, pwd.getpwnam(user).pw_gid)
+        return folder
+
+    def end(self, process: subprocess.Popen[bytes]) -> None:
+        """Ends the group of one child, once: after that its id may be another's."""
+        with self._lock:
+            if self._children.pop(process.pid, None) is None:
+                return
+        _end_group(process)
 
     def close(self) -> None:
-        """Ends everything that still runs and refuses to start more."""
+        """Ends everything that still runs, removes the scratch folders and refuses to start more."""
         with self._lock:
             self._closed = True
             children = list(self._children.values())
         for process in children:
             if process.pid in self._spared:
                 process.wait()
-            else:
-                end_group(process)
+            self.end(process)
+        for folder in self._folders:
+            shutil.rmtree(folder, ignore_errors=True)
 
     def _start(
         self,
-        command: Sequence[str | Path],
+        command: Command,
         *,
         log: Path,
         env: Mapping[str, str] | None,
@@ -124,7 +149,7 @@ class Processes:
         with self._lock, log.open("ab") as output:
             if self._closed:
                 raise HarnessError("the harness is closing")
-            process = subprocess.Popen(  # noqa: S603  # fixed commands, no shell
+            process = subprocess.Popen(
                 [str(part) for part in command],
                 stdin=subprocess.DEVNULL,
                 stdout=output,
@@ -142,17 +167,6 @@ class Processes:
             return process
 
 
-def end_group(process: subprocess.Popen[bytes]) -> None:
-    """SIGTERM to the group of `process`, then SIGKILL to whatever is left of it."""
-    _signal_group(process.pid, signal.SIGTERM)
-    try:
-        process.wait(STOP_SECONDS)
-    except subprocess.TimeoutExpired:
-        pass
-    _signal_group(process.pid, signal.SIGKILL)
-    process.wait()
-
-
 def tail(log: Path) -> str:
     """The last lines of a log, or nothing if there is none."""
     if not log.exists():
@@ -160,12 +174,36 @@ def tail(log: Path) -> str:
     return "\n".join(log.read_text(errors="replace").splitlines()[-LOG_TAIL_LINES:])
 
 
+def _end_group(process: subprocess.Popen[bytes]) -> None:
+    """SIGTERM to the group of `process`, then SIGKILL to whatever is left of it."""
+    _signal_group(process.pid, signal.SIGTERM)
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        process.wait(STOP_SECONDS)
+    _signal_group(process.pid, signal.SIGKILL)
+    process.wait()
+    deadline = time.monotonic() + STOP_SECONDS
+    while group_lives(process.pid):
+        if time.monotonic() > deadline:
+            raise HarnessError(f"processes of group {process.pid} do not end")
+        time.sleep(POLL_SECONDS)
+
+
+def group_lives(group: int) -> bool:
+    """Whether any process of a group still runs; the dead that nobody has asked about yet do not count."""
+    for status in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+            # The name, in brackets, may hold anything; state, parent and group come after it.
+            state, _, member_of = status.read_text().rpartition(")")[2].split()[:3]
+            if int(member_of) == group and state not in ("Z", "X"):
+                return True
+    return False
+
+
 def _signal_group(group: int, number: signal.Signals) -> None:
-    try:
+    with contextlib.suppress(ProcessLookupError):
         os.killpg(group, number)
-    except ProcessLookupError:
-        pass
 
 
-def _title(command: Sequence[str | Path]) -> str:
-    return " ".join(Path(str(part)).name if index == 0 else str(part) for index, part in enumerate(command[:3]))
+def _title(command: Command) -> str:
+    program, *arguments = (str(part) for part in command[:3])
+    return " ".join([Path(program).name, *arguments])

@@ -13,9 +13,10 @@ exports.config = {
     port: Number(process.env.C360_SHOP_PORT),
     adminApiPath: 'admin-api',
     shopApiPath: 'shop-api',
+    cors: false,
   },
   authOptions: {
-    tokenMethod: ['bearer', 'cookie'],
+    tokenMethod: 'bearer',
     superadminCredentials: {
       identifier: process.env.C360_SHOP_USER,
       password: process.env.C360_SHOP_PASSWORD,
