@@ -18,112 +18,22 @@ from adapters.base import KeyType, MatchKey
 from adapters.records import Profile
 from resolvers.errors import InvalidArgument
 
+# RFC 2142 and everyday use in the languages of our users
 ROLE_LOCAL_PARTS = frozenset(
-    [
-        "abuse",
-        "accounting",
-        "accounts",
-        "admin",
-        "administrator",
-        "all",
-        "anfrage",
-        "bestellung",
-        "billing",
-        "biuro",
-        "buchhaltung",
-        "bureau",
-        "careers",
-        "contact",
-        "contacto",
-        "customerservice",
-        "einkauf",
-        "empfang",
-        "enquiries",
-        "familie",
-        "family",
-        "finance",
-        "hello",
-        "help",
-        "helpdesk",
-        "hi",
-        "hostmaster",
-        "hr",
-        "iletisim",
-        "info",
-        "information",
-        "inquiries",
-        "invoice",
-        "invoices",
-        "it",
-        "jobs",
-        "kontakt",
-        "kundenservice",
-        "legal",
-        "mail",
-        "marketing",
-        "media",
-        "noc",
-        "office",
-        "order",
-        "orders",
-        "personal",
-        "post",
-        "postmaster",
-        "praxis",
-        "press",
-        "privacy",
-        "purchasing",
-        "rechnung",
-        "reception",
-        "register",
-        "reklamation",
-        "reservations",
-        "root",
-        "sales",
-        "sekretariat",
-        "security",
-        "service",
-        "shop",
-        "sklep",
-        "sprzedaz",
-        "staff",
-        "subscribe",
-        "support",
-        "team",
-        "usenet",
-        "uucp",
-        "verkauf",
-        "vertrieb",
-        "webmaster",
-        "welcome",
-        "willkommen",
-        "www",
-        "zentrale",
-    ]  # RFC 2142 and everyday use
+    """abuse accounting accounts admin administrator all anfrage bestellung billing biuro buchhaltung bureau careers
+    contact contacto customerservice einkauf empfang enquiries finance hello help helpdesk hi hostmaster hr iletisim
+    info information inquiries invoice invoices it jobs kontakt kundenservice legal mail marketing media noc office
+    order orders personal post postmaster praxis press privacy purchasing rechnung reception register reklamation
+    reservations root sales sekretariat security service shop sklep sprzedaz staff subscribe support team usenet uucp
+    verkauf vertrieb webmaster welcome willkommen www zentrale zamowienia siparis satis muhasebe destek""".split()
+)
+_HOUSEHOLD_WORDS = frozenset(
+    """familie family fam famille familia famiglia rodzina dom aile ailesi kazoku ikka aila ailah usra haus household
+    home gezin familien perhe""".split()
 )
 _BLOCKED_LOCAL_PARTS = frozenset(
-    [
-        "donotreply",
-        "do-not-reply",
-        "noreply",
-        "no-reply",
-        "nobody",
-        "none",
-        "null",
-        "test",
-        "tester",
-        "testing",
-        "example",
-        "unknown",
-        "anonymous",
-        "guest",
-        "mailer-daemon",
-        "bounce",
-        "bounces",
-        "undefined",
-        "na",
-        "keine",
-    ]
+    """donotreply do-not-reply noreply no-reply nobody none null test tester testing example unknown anonymous guest
+    mailer-daemon bounce bounces undefined na keine""".split()
 )
 _BLOCKED_ADDRESSES = frozenset(
     {"a@a.com", "x@x.com", "test@test.com", "email@example.com", "user@example.com"}
@@ -174,7 +84,8 @@ def is_role(key: MatchKey) -> bool:
     if key.type is not KeyType.EMAIL:
         return False
     local = _ORDINALS.sub("", key.value.partition("@")[0].partition("+")[0])
-    return local in ROLE_LOCAL_PARTS or any(w in ROLE_LOCAL_PARTS for w in re.split(r"[._-]", local))
+    words = {local, *re.split(r"[._-]", local)}
+    return not words.isdisjoint(ROLE_LOCAL_PARTS | _HOUSEHOLD_WORDS)
 
 
 def of_profile(profile: Profile, default_country: str | None) -> Iterator[MatchKey]:

@@ -5,7 +5,7 @@ A key links two records when nothing speaks against it; what is in doubt stays a
 * an e-mail address links by itself, unless it is a role or household address, or people with contradicting names carry it;
 * a phone number links only records whose given and family names agree;
 * an external id (one system's number in another) links unless the names contradict;
-* on a shared key, only records with exactly the same name link;
+* on a shared key only records that agree in name and birth date link: a family may have two of one name;
 * contradicting names or birth dates keep two groups apart, however they are connected.
 
 The identity map's scored evidence (a later release) replaces this module behind the same two functions.
@@ -134,9 +134,7 @@ def _link(a: Candidate, b: Candidate, key: MatchKey, is_shared: bool, is_crowded
     if is_crowded or _contradict(a, b):
         return None
     agreement = compare(a.name, b.name)
-    if is_shared and (
-        agreement is not Agreement.AGREE or (a.name.given, a.name.family) != (b.name.given, b.name.family)
-    ):
+    if is_shared and not (agreement is Agreement.AGREE and _same_birth_date(a, b)):
         return None
     if key.type is KeyType.PHONE:
         return (
@@ -149,6 +147,10 @@ def _link(a: Candidate, b: Candidate, key: MatchKey, is_shared: bool, is_crowded
     if _household(key, a.name) or _household(key, b.name):
         return None
     return Link(a=a.ref, b=b.ref, rule=Rule.EMAIL, key=key)
+
+
+def _same_birth_date(a: Candidate, b: Candidate) -> bool:
+    return a.profile.birth_date is not None and a.profile.birth_date == b.profile.birth_date
 
 
 def _household(key: MatchKey, name: PersonName) -> bool:

@@ -34,66 +34,11 @@ class PersonName(msgspec.Struct, frozen=True, kw_only=True):
 
 
 _TITLES = frozenset(
-    [
-        "mr",
-        "mrs",
-        "ms",
-        "miss",
-        "dr",
-        "prof",
-        "professor",
-        "herr",
-        "frau",
-        "pan",
-        "pani",
-        "sir",
-        "madam",
-        "bay",
-        "bayan",
-        "dipl",
-        "ing",
-        "mag",
-        "med",
-        "phd",
-        "jun",
-        "jr",
-        "sr",
-        "sen",
-        "san",
-        "sama",
-        "hr",
-        "fr",
-        "eng",
-        "ir",
-    ]
+    """mr mrs ms miss dr prof professor herr frau pan pani sir madam bay bayan dipl ing mag med phd jun jr sr sen
+    san sama hr fr eng ir""".split()
 )
 _PARTICLES = frozenset(
-    [
-        "von",
-        "van",
-        "de",
-        "der",
-        "den",
-        "dem",
-        "zu",
-        "zum",
-        "zur",
-        "la",
-        "le",
-        "du",
-        "da",
-        "di",
-        "del",
-        "della",
-        "dos",
-        "das",
-        "al",
-        "el",
-        "bin",
-        "ibn",
-        "abu",
-        "ben",
-    ]
+    """von van de der den dem zu zum zur la le du da di del della dos das al el bin ibn abu ben""".split()
 )
 _LETTERS = str.maketrans(
     {"ß": "ss", "ł": "l", "ı": "i", "ø": "o", "đ": "d", "æ": "ae", "œ": "oe", "þ": "th", "ð": "d"}
@@ -158,7 +103,10 @@ def compare(a: PersonName, b: PersonName) -> Agreement:
     straight = min(_given(a.given, b.given), _family(a.family, b.family))
     if straight is Agreement.AGREE:
         return straight
-    swapped = min(_family(a.given, b.family), _family(a.family, b.given))
+    swapped = max(
+        min(_family(a.given, b.family), _given(a.family, b.given)),
+        min(_given(a.given, b.family), _family(a.family, b.given)),
+    )
     if swapped is Agreement.AGREE:
         return swapped
     if Agreement.CONTRADICT in (_given(a.given, b.given), _family(a.family, b.family)):

@@ -111,6 +111,47 @@ omer omar umar
 ali aly
 abdullah abdallah abdulla abdul
 khalid khaled halit
+antonia toni antonina tosia tonia nia
+anton antoni antek toni tony anthony antonio
+heinrich heiner heino
+wilhelmine wilhelmina minna mina helmine willa
+mathilde matilda tilda tilly mathilda
+wiktoria wika wiki viktoria
+wojciech wojtek
+kenji ken
+yasemin yase yasmin jasmin
+stanislawa stasia
+kazimierz kazik
+andrzej jedrek
+elzbieta elka
+jadwiga jadzia
+zofia zosia
+bartlomiej bartek bartosz
+jaroslaw jarek
+tadeusz tadek
+leszek lech
+malwina malwa
+rolf rudolf rudi
+hildegard hilde hilda
+gertrud gerda trude
+irmgard irma
+kunigunde gundi
+erich rick
+ferdinand ferdi
+lieselotte lilo lotte
+susanna susi
+veronika vroni vera
+waltraud traudl
+walter walti
+christiane christa jane
+cornelia conny nele
+konrad kurt konni
+eleonore nora lore
+suleyman sulo
+hatice hatun
+emine emi
+serkan serko
+burcu burcin
 layla leila leyla laila
 nur noor nour
 maryam mariam meryem miriam

@@ -74,11 +74,12 @@ def test_an_address_links_unless_names_contradict() -> None:
 def test_a_contradiction_on_an_address_makes_it_shared_for_all() -> None:
     found = people(
         profile("crm", "a", "Jonas Weber", "home@example.net"),
-        profile("crm", "b", "Petra Weber", "home@example.net"),
+        profile("crm", "b", "Petra Weber", "home@example.net", birth_date=date(1980, 2, 3)),
         profile("desk", "c", "", "home@example.net"),
         profile("desk", "d", "Petra Weber", "home@example.net"),
+        profile("shop", "e", "Petra Weber", "home@example.net", birth_date=date(1980, 2, 3)),
     )
-    assert found == {frozenset("a"), frozenset("bd"), frozenset("c")}
+    assert found == {frozenset("a"), frozenset("be"), frozenset("c"), frozenset("d")}
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import date
 
 import pytest
 
@@ -14,6 +15,8 @@ from resolvers.errors import AmbiguousKey, InvalidArgument
 from tests.resolvers.conftest import MakeEngine, ask
 from tests.resolvers.memory import MemorySource
 from tests.resolvers.people import message, order, profile, ticket
+
+BORN = date(1980, 2, 3)
 
 
 def shop_and_crm() -> tuple[MemorySource, MemorySource]:
@@ -88,7 +91,7 @@ async def test_a_familys_address_links_nobody_and_is_not_guessed(make_engine: Ma
         SourceKind.CRM,
         [
             profile("crm", "j", "Jonas Weber", "weber.home@example.net"),
-            profile("crm", "p", "Petra Weber", "weber.home@example.net"),
+            profile("crm", "p", "Petra Weber", "weber.home@example.net", birth_date=BORN),
         ],
     )
     helpdesk = MemorySource(
@@ -96,7 +99,7 @@ async def test_a_familys_address_links_nobody_and_is_not_guessed(make_engine: Ma
         SourceKind.SUPPORT,
         [
             profile("desk", "x", "", "weber.home@example.net"),
-            profile("desk", "y", "Petra Weber", "weber.home@example.net"),
+            profile("desk", "y", "Petra Weber", "weber.home@example.net", birth_date=BORN),
         ],
     )
     engine = make_engine(crm, helpdesk)
