@@ -197,12 +197,12 @@ class AdapterSettings(BaseModel):
     All times are in seconds.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
     connect_timeout: float = Field(default=2.0, gt=0, description="Seconds to open a connection.")
     read_timeout: float = Field(default=5.0, gt=0, description="Seconds without a byte from the source.")
     call_timeout: float = Field(
-        default=8.0, gt=0, description="Seconds for one operation, its retries and pages included."
+        default=8.0, gt=0, description="Seconds for one call to the source, its retries included."
     )
     max_connections: int = Field(default=20, ge=1, le=200, description="Connections open at once.")
     max_body_bytes: int = Field(
