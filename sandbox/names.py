@@ -95,7 +95,9 @@ def _germany() -> Country:
             Maier; Jäger||Jaeger; Groß||Gross; Vogel; Böhm||Boehm; Lindner; von Bergen; Strauß||Strauss; Pfeiffer;
             Öztürk||Oeztuerk; Kaya; Nowak"""
         ),
-        cities=_cities("Berlin,10115,30;Hamburg,20095,40;Frankfurt am Main,60311,69;Köln,50667,221;München,80331,89"),
+        cities=_cities(
+            "Berlin,10115,30;Hamburg,20095,40;Frankfurt am Main,60311,69;Köln,50667,221;München,80331,89"
+        ),
         streets=_words(
             """Hauptstraße, Bahnhofstraße, Gartenweg, Lindenallee, Schillerstraße, Goethestraße, Am Markt, Bergstraße,
             Kastanienweg, Mühlenweg, Rosenstraße, Kirchplatz"""
@@ -129,8 +131,12 @@ def _poland() -> Country:
             Wróbel||Wrobel; Wieczorek; Jabłoń||Jablon; Stępień||Stepien; Górka||Gorka; Pawlak; Michalak; Sikora; Baran;
             Duda; Szewczyk; Pietrzak; Walczak; Bąk||Bak; Chmiel; Włodarczyk||Wlodarczyk; Kubiak; Szulc; Łuczak||Luczak"""
         ),
-        cities=_cities("Warszawa,00-001,22;Kraków,30-001,12;Gdańsk,80-001,58;Wrocław,50-001,71;Poznań,60-001,61"),
-        streets=_words("Długa, Krótka, Polna, Leśna, Słoneczna, Ogrodowa, Lipowa, Kościelna, Szkolna, Zielona"),
+        cities=_cities(
+            "Warszawa,00-001,22;Kraków,30-001,12;Gdańsk,80-001,58;Wrocław,50-001,71;Poznań,60-001,61"
+        ),
+        streets=_words(
+            "Długa, Krótka, Polna, Leśna, Słoneczna, Ogrodowa, Lipowa, Kościelna, Szkolna, Zielona"
+        ),
         street_form="ul. {street} {number}",
     )
 
@@ -158,7 +164,9 @@ def _turkey() -> Country:
             Aydın||Aydin; Özdemir||Ozdemir; Arslan||Aslan; Doğan||Dogan; Kılıç||Kilic; Çetin||Cetin; Koç||Koc; Kurt;
             Özkan||Ozkan; Şimşek||Simsek; Polat; Erdoğdu||Erdogdu; Güneş||Gunes; Aksoy; Bulut; Işık||Isik"""
         ),
-        cities=_cities("İstanbul,34000,212;Ankara,06000,312;İzmir,35000,232;Bursa,16000,224;Antalya,07000,242"),
+        cities=_cities(
+            "İstanbul,34000,212;Ankara,06000,312;İzmir,35000,232;Bursa,16000,224;Antalya,07000,242"
+        ),
         streets=_words("Atatürk, Cumhuriyet, İnönü, Barış, Gül, Çiçek, Bahar, Menekşe, Lale, Zafer"),
         street_form="{street} Cad. No: {number}",
     )
@@ -190,7 +198,9 @@ def _japan() -> Country:
         cities=_cities(
             "Chiyoda-ku,100-0001,3,Tokyo;Osaka,530-0001,6,Osaka;Yokohama,220-0001,45,Kanagawa;Sapporo,060-0001,11,Hokkaido"
         ),
-        streets=_words("Sakuragaoka, Midorigaoka, Hikarigaoka, Honcho, Asahicho, Saiwaicho, Nakamachi, Minamicho"),
+        streets=_words(
+            "Sakuragaoka, Midorigaoka, Hikarigaoka, Honcho, Asahicho, Saiwaicho, Nakamachi, Minamicho"
+        ),
         street_form="{street} 2-{number}",
     )
 
@@ -206,7 +216,8 @@ def _emirates() -> Country:
         mobile_area=("50", "55", "56"),
         share=0.08,
         female=_names(
-            """Fatima|فاطمة|Fatma,Fatimah; Aisha|عائشة|Ayesha,Aysha; Mariam|مريم|Maryam,Miriam; Noura|نورة|Nora,Nura; Layla|ليلى|Leila,Laila;
+            """Fatima|فاطمة|Fatma,Fatimah; Aisha|عائشة|Ayesha,Aysha;
+            Mariam|مريم|Maryam,Miriam; Noura|نورة|Nora,Nura; Layla|ليلى|Leila,Laila;
             Huda|هدى|Hoda; Salma|سلمى|Selma; Amina|أمينة|Ameena; Rania|رانيا|Ranya; Khadija|خديجة|Khadijah; Zainab|زينب|Zaynab"""
         ),
         male=_names(
@@ -215,7 +226,8 @@ def _emirates() -> Country:
             Tariq|طارق|Tarek,Tarik; Sultan|سلطان; Hamza|حمزة|Hamzah"""
         ),
         family=_names(
-            """Al Mansoori|المنصوري|Almansouri,Al-Mansoori; Al Hashimi|الهاشمي|Alhashmi,Al-Hashemi; Al Suwaidi|السويدي|Alsuwaidi,Al-Suwaidi;
+            """Al Mansoori|المنصوري|Almansouri,Al-Mansoori;
+            Al Hashimi|الهاشمي|Alhashmi,Al-Hashemi; Al Suwaidi|السويدي|Alsuwaidi,Al-Suwaidi;
             Haddad|حداد|Hadad; Khoury|خوري|Khouri; Nasser|ناصر|Nasir,Naser; Al Maktab|المكتب|Almaktab; Saleh|صالح|Salih;
             Farouk|فاروق|Farooq,Faruk; Al Amin|الأمين|Alamin,El Amin; Qasim|قاسم|Kassem,Qassem; Rashid|راشد|Rasheed; Hamdan|حمدان;
             Mahmoud|محمود|Mahmud"""
@@ -239,11 +251,13 @@ def _states() -> Country:
         mobile_area=("917", "310", "773", "425", "786", "512", "404", "702"),
         share=0.08,
         female=_names(
-            """Elizabeth||Liz,Beth; Katherine||Kate,Kathy; Margaret||Peggy,Maggie; Jennifer||Jen; Patricia||Pat,Trish; Rebecca||Becky;
+            """Elizabeth||Liz,Beth; Katherine||Kate,Kathy; Margaret||Peggy,Maggie;
+            Jennifer||Jen; Patricia||Pat,Trish; Rebecca||Becky;
             Deborah||Debbie; Susan||Sue; Jessica||Jess; Victoria||Vicky; Samantha||Sam; Abigail||Abby"""
         ),
         male=_names(
-            """Robert||Bob,Rob; William||Bill,Will; Richard||Dick,Rick; James||Jim; Michael||Mike; Thomas||Tom; Joseph||Joe; Charles||Chuck;
+            """Robert||Bob,Rob; William||Bill,Will; Richard||Dick,Rick; James||Jim;
+            Michael||Mike; Thomas||Tom; Joseph||Joe; Charles||Chuck;
             Edward||Ted,Ed; Christopher||Chris; Anthony||Tony; Nicholas||Nick"""
         ),
         family=_names(
@@ -253,7 +267,9 @@ def _states() -> Country:
         cities=_cities(
             "New York,10001,212,NY;Los Angeles,90001,213,CA;Chicago,60601,312,IL;Seattle,98101,206,WA;Miami,33101,305,FL"
         ),
-        streets=_words("Main St, Oak Ave, Maple Dr, Cedar Ln, Park Blvd, Elm St, Lakeview Rd, Sunset Way, 2nd Ave"),
+        streets=_words(
+            "Main St, Oak Ave, Maple Dr, Cedar Ln, Park Blvd, Elm St, Lakeview Rd, Sunset Way, 2nd Ave"
+        ),
         street_form="{number} {street}",
     )
 
@@ -308,5 +324,28 @@ def goods() -> tuple[tuple[str, str, int], ...]:
         Maschinen, Filtertüten 100 Stück, Geschenkkarte, Barista-Kurs, Reisebecher, Waage mit Timer, Kakao bio 500 g,
         Honig aus Linden, Dripper Keramik, Glaskaraffe"""
     )
-    prices = (1890, 1290, 3490, 8900, 1450, 1190, 5400, 1590, 2290, 64900, 990, 590, 5000, 12900, 2450, 4990, 1090, 890, 2790, 3190)
-    return tuple((title, f"KK-{i + 101}", price) for i, (title, price) in enumerate(zip(titles, prices, strict=True)))
+    prices = (
+        1890,
+        1290,
+        3490,
+        8900,
+        1450,
+        1190,
+        5400,
+        1590,
+        2290,
+        64900,
+        990,
+        590,
+        5000,
+        12900,
+        2450,
+        4990,
+        1090,
+        890,
+        2790,
+        3190,
+    )
+    return tuple(
+        (title, f"KK-{i + 101}", price) for i, (title, price) in enumerate(zip(titles, prices, strict=True))
+    )

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import unicodedata
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from dataclasses import dataclass
+from typing import ClassVar
 
 from sandbox import names
 from sandbox.dice import Dice
@@ -25,6 +26,8 @@ def ascii_letters(text: str, language: str = "de") -> str:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Phone:
     """A telephone number in its parts, so that it can be written in every form people use."""
+
+    _EXIT: ClassVar[dict[str, str]] = {"1": "011", "81": "010"}
 
     dial: str
     trunk: str
@@ -47,12 +50,14 @@ class Phone:
         forms = (
             self.e164,
             f"+{self.dial} {self.area} {self.number}",
-            f"00{self.dial} {self.area} {parts}",
+            f"{self._EXIT.get(self.dial, '00')}{self.dial} {self.area} {parts}",
             f"{self.trunk}{self.area} {parts}",
             f"{self.trunk}{self.area}/{self.number[:half]}-{self.number[half:]}",
             f"({self.trunk}{self.area}) {parts}",
             f"{self.trunk}{self.area}{self.number}",
-            f"+{self.dial} ({self.trunk}){self.area} {parts}" if self.trunk else f"+{self.dial}-{self.area}-{self.number}",
+            f"+{self.dial} ({self.trunk}){self.area} {parts}"
+            if self.trunk
+            else f"+{self.dial}-{self.area}-{self.number}",
         )
         return forms[style % len(forms)]
 
@@ -117,10 +122,18 @@ class Exchange:
 
     # Berlin, Hamburg, Frankfurt, Köln and München keep these blocks for films and books; the others are blocks of
     # zeros and fives inside real number plans.
-    _LANDLINE = {"30": "23125", "40": "66969", "69": "90009", "221": "4710", "89": "99998"}
+    _LANDLINE: ClassVar[dict[str, str]] = {
+        "30": "23125",
+        "40": "66969",
+        "69": "90009",
+        "221": "4710",
+        "89": "99998",
+    }
 
-    def __init__(self) -> None:
+    def __init__(self, reserved: Container[str]) -> None:
+        """`reserved`: numbers in E.164 that are somebody's already."""
         self._given: Counter[str] = Counter()
+        self._reserved = reserved
 
     def landline(self, country: Country, area: str) -> Phone:
         prefix, digits = {
@@ -142,9 +155,13 @@ class Exchange:
     def _next(self, country: Country, area: str, prefix: str, digits: int) -> Phone:
         key = f"{country.code}{area}{prefix}"
         self._given[key] += 1
-        # A stride that shares no factor with ten visits every number of the block before any comes again.
-        number = (self._given[key] * 617 + 100) % 10**digits
-        return Phone(dial=country.dial, trunk=country.trunk, area=area, number=f"{prefix}{number:0{digits}d}")
+        # A stride that shares no factor with ten visits every number of the block before the next block begins.
+        size = 10**digits
+        block, place = divmod(self._given[key], size)
+        number = (int(prefix) + block) * size + (place * 617 + 100) % size
+        text = f"{number:0{len(prefix) + digits}d}"
+        phone = Phone(dial=country.dial, trunk=country.trunk, area=area, number=text)
+        return self._next(country, area, prefix, digits) if phone.e164 in self._reserved else phone
 
 
 class Generator:
@@ -152,10 +169,11 @@ class Generator:
 
     _FREE_MAIL = ("example.com", "example.net", "example.org", "mail.example", "post.example", "web.test")
 
-    def __init__(self, dice: Dice) -> None:
+    def __init__(self, dice: Dice, *, emails: set[str], phones: Container[str]) -> None:
+        """`emails` and `phones` are somebody's already; the addresses that are given out are added."""
         self._dice = dice
-        self._exchange = Exchange()
-        self._emails: set[str] = set()
+        self._exchange = Exchange(phones)
+        self._emails = emails
         self._company_names: set[str] = set()
         self._people = 0
         self._companies = 0
@@ -164,14 +182,18 @@ class Generator:
         """People until there are `count`, after `already` that were written by hand."""
         self._people = already
         while self._people < count:
-            for person in self._group(count - self._people):
-                yield person
+            yield from self._group(count - self._people)
 
     def _group(self, room: int) -> list[Person]:
         kind = self._dice.weighted(
             [("family", 0.07), ("couple", 0.06), ("office", 0.04), ("namesake", 0.03), ("single", 0.8)]
         )
-        makers = {"family": self._family, "couple": self._couple, "office": self._office, "namesake": self._namesakes}
+        makers = {
+            "family": self._family,
+            "couple": self._couple,
+            "office": self._office,
+            "namesake": self._namesakes,
+        }
         maker = makers.get(kind)
         return maker(room) if maker and room >= 3 else [self._person()]
 
@@ -187,7 +209,12 @@ class Generator:
             own = self._dice.pick(country.family) if i == 1 and self._dice.chance(0.2) else name
             members.append(
                 self._person(
-                    country=country, family=own, address=address, landline=landline, family_email=email, group="family"
+                    country=country,
+                    family=own,
+                    address=address,
+                    landline=landline,
+                    family_email=email,
+                    group="family",
                 )
             )
         return members
@@ -196,7 +223,10 @@ class Generator:
         country = self._country()
         address = self._address(country)
         landline = self._exchange.landline(country, self._area(country, address))
-        return [self._person(country=country, address=address, landline=landline, group="couple") for _ in range(2)]
+        return [
+            self._person(country=country, address=address, landline=landline, group="couple")
+            for _ in range(2)
+        ]
 
     def _office(self, room: int) -> list[Person]:
         country = self._country()
@@ -204,7 +234,10 @@ class Generator:
         board = self._exchange.landline(country, city.area)
         company = self.company(country, city.name, switchboard=board, role=self._dice.chance(0.6))
         size = min(room, self._dice.between(3, 12))
-        return [self._person(country=country, landline=board, company=company, group="office") for _ in range(size)]
+        return [
+            self._person(country=country, landline=board, company=company, group="office")
+            for _ in range(size)
+        ]
 
     def _namesakes(self, room: int) -> list[Person]:
         country = self._country()
@@ -223,7 +256,9 @@ class Generator:
         domain = ascii_letters(name) + ".example"
         box = self._dice.pick(("info", "office", "sales", "kontakt", "buchhaltung"))
         employees = self._dice.pick((4, 9, 18, 35, 80, 140, 420, 1900))
-        legal = {"DE": "GmbH", "PL": "Sp. z o.o.", "TR": "A.Ş.", "JP": "K.K.", "AE": "LLC", "US": "Inc."}[country.code]
+        legal = {"DE": "GmbH", "PL": "Sp. z o.o.", "TR": "A.Ş.", "JP": "K.K.", "AE": "LLC", "US": "Inc."}[
+            country.code
+        ]
         return Company(
             id=f"company-{self._companies:04d}",
             name=f"{name} {legal}",
@@ -268,7 +303,9 @@ class Generator:
             born=born if dice.chance(0.7) else None,
             email=self._email(country, given, family, company),
             old_email=self._email(country, given, family, None) if dice.chance(0.15) else None,
-            mobile=self._exchange.mobile(country, dice.pick(country.mobile_area)) if dice.chance(0.85) else None,
+            mobile=self._exchange.mobile(country, dice.pick(country.mobile_area))
+            if dice.chance(0.85)
+            else None,
             landline=landline,
             address=home,
             old_address=self._address(country) if dice.chance(0.2) else None,
@@ -281,16 +318,25 @@ class Generator:
         return self._dice.weighted([(country, country.share) for country in names.countries()])
 
     def _area(self, country: Country, address: Address) -> str:
-        return next((city.area for city in country.cities if city.name == address.city), country.cities[0].area)
+        return next(
+            (city.area for city in country.cities if city.name == address.city), country.cities[0].area
+        )
 
     def _address(self, country: Country) -> Address:
         city = self._dice.pick(country.cities)
-        street = country.street_form.format(street=self._dice.pick(country.streets), number=self._dice.between(1, 180))
+        street = country.street_form.format(
+            street=self._dice.pick(country.streets), number=self._dice.between(1, 180)
+        )
         return Address(street=street, city=city.name, zip=city.zip, state=city.state, country=country.code)
 
     def _email(self, country: Country, given: Name, family: Name, company: Company | None) -> str:
-        first, last = ascii_letters(given.latin, country.language), ascii_letters(family.latin, country.language)
-        local = self._dice.pick((f"{first}.{last}", f"{first[0]}.{last}", f"{first}{last}", f"{last}.{first}", f"{first}_{last}"))
+        first, last = (
+            ascii_letters(given.latin, country.language),
+            ascii_letters(family.latin, country.language),
+        )
+        local = self._dice.pick(
+            (f"{first}.{last}", f"{first[0]}.{last}", f"{first}{last}", f"{last}.{first}", f"{first}_{last}")
+        )
         return self._unused(local, company.domain if company else self._dice.pick(self._FREE_MAIL))
 
     def _unused(self, local: str, domain: str) -> str:

@@ -33,7 +33,9 @@ class Table(Generic[R]):
         for name, key in self._keys.pop(record.id, ()):
             self._index[name][key].remove(record.id)
         self._rows[record.id] = record
-        keys = tuple((name, key) for name, of in self._extract.items() for key in dict.fromkeys(of(record)) if key)
+        keys = tuple(
+            (name, key) for name, of in self._extract.items() for key in dict.fromkeys(of(record)) if key
+        )
         for name, key in keys:
             self._index[name].setdefault(key, []).append(record.id)
         if keys:

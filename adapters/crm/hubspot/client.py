@@ -5,9 +5,8 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
-import httpx
 import msgspec
 
 from adapters.base import FIND_LIMIT, Call, Changes, Found, KeyType, Manifest, MatchKey, Owner, Page, Window
@@ -29,6 +28,9 @@ from adapters.kit.http import SourceClient
 from adapters.kit.pace import Pace
 from adapters.kit.paging import chunks, together
 from adapters.records import Account, Profile, RecordKind
+
+if TYPE_CHECKING:
+    import httpx
 
 T = TypeVar("T")
 Groups = Callable[[Sequence[MatchKey]], list[list[queries.Filter]]]

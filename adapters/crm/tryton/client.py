@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import quote
 
-import httpx
 import msgspec
 
 from adapters.base import FIND_LIMIT, Call, Changes, Found, Manifest, MatchKey, Owner, Page, Window
@@ -22,6 +21,9 @@ from adapters.kit.auth import bearer
 from adapters.kit.http import SourceClient
 from adapters.kit.paging import chunks, together
 from adapters.records import Profile, RecordKind
+
+if TYPE_CHECKING:
+    import httpx
 
 T = TypeVar("T")
 Order = list[list[str]]

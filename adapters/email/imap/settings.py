@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 from typing import Annotated, Literal, Self
 
-from pydantic import ConfigDict, Field, SecretStr, StringConstraints, model_validator
+from pydantic import Field, SecretStr, StringConstraints, model_validator
 
 from adapters.base import AdapterSettings
 
@@ -14,8 +14,6 @@ _Line = Annotated[str, StringConstraints(min_length=1, pattern=r"^[^\x00-\x1f\x7
 
 class ImapSettings(AdapterSettings):
     """Settings of one mailbox account. All times are in seconds."""
-
-    model_config = ConfigDict(hide_input_in_errors=True)  # else an error would show the password
 
     host: _Line = Field(description="Name or address of the IMAP server.")
     port: int | None = Field(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Self
 
-from pydantic import ConfigDict, Field, SecretStr, model_validator
+from pydantic import Field, SecretStr, model_validator
 
 from adapters.base import AdapterSettings
 
@@ -14,8 +14,6 @@ _DATA_CENTRE = re.compile(r"-([a-z]{2,4}[0-9]{1,4})$")
 
 class MailchimpSettings(AdapterSettings):
     """Settings of one Mailchimp account. All times are in seconds."""
-
-    model_config = ConfigDict(hide_input_in_errors=True)  # else an error would show the key
 
     max_connections: int = Field(
         default=8, ge=1, le=10, description="Connections open at once; Mailchimp allows an account 10."
