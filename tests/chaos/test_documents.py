@@ -16,7 +16,7 @@ from hypothesis_graphql import from_schema
 
 from gateway.errors import Code
 from gateway.schema import build_schema
-from tests.chaos.whole import gateway
+from tests.whole import gateway
 
 DOCUMENTS = int(os.environ.get("C360_FUZZ", "300"))
 """The proof in CI runs 10,000."""

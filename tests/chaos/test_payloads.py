@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 from gateway.errors import Code
-from tests.chaos.whole import gateway
+from tests.whole import gateway
 
 ANSWERS = int(os.environ.get("C360_MUTATIONS", "150"))
 

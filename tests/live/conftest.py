@@ -42,14 +42,14 @@ def live_systems(
     if not request.config.getoption("--live", default=False):
         pytest.skip("needs real third-party servers: run with --live")
     with contextlib.ExitStack() as stack:
-        with _visible_progress(request.config):
+        with visible_progress(request.config):
             systems = stack.enter_context(start(workdir=tmp_path_factory.mktemp("live")))
             print_progress("creating customers, orders, tickets and mails ...")
             created = seed_all(systems)
         yield LiveSystems(systems=systems, created=created)
 
 
-def _visible_progress(config: pytest.Config) -> contextlib.AbstractContextManager[None]:
+def visible_progress(config: pytest.Config) -> contextlib.AbstractContextManager[None]:
     """Lets progress through to the terminal: installing takes minutes, and silence looks like a hang."""
     capture = config.pluginmanager.getplugin("capturemanager")
     return contextlib.nullcontext() if capture is None else capture.global_and_fixture_disabled()

@@ -68,6 +68,13 @@ class DovecotSeed:
             size=len(raw),
         )
 
+    def remove(self, mail: Mail) -> None:
+        """Takes a message out of its folder again."""
+        self._client.select(mail.folder)
+        self._client.uid("STORE", str(mail.uid), "+FLAGS", r"(\Deleted)")
+        self._client.expunge()
+        self._client.close()
+
     def count(self, folder: str) -> int:
         """How many messages a folder holds."""
         _, answer = self._client.select(folder, readonly=True)

@@ -12,6 +12,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 Command = Sequence[str | Path]
@@ -28,10 +29,13 @@ class HarnessError(Exception):
 class Server:
     """One server in a process group of its own."""
 
-    def __init__(self, name: str, owner: Processes, process: subprocess.Popen[bytes], log: Path) -> None:
+    def __init__(
+        self, name: str, owner: Processes, launch: Callable[[], subprocess.Popen[bytes]], log: Path
+    ) -> None:
         self.name = name
         self._owner = owner
-        self._process = process
+        self._launch = launch
+        self._process = launch()
         self._log = log
 
     @property
@@ -55,6 +59,11 @@ class Server:
     def stop(self) -> None:
         """Ends the whole group, by force if it does not go when asked; stopping twice is fine."""
         self._owner.end(self._process)
+
+    def restart(self) -> None:
+        """Starts it again as it was started, on the data that it left; the caller waits until it answers."""
+        self.stop()
+        self._process = self._launch()
 
 
 class Processes:
@@ -103,8 +112,8 @@ class Processes:
         user: str | None = None,
     ) -> Server:
         """Starts a server that runs until it is stopped or the harness closes; `user` needs root."""
-        process = self._start(command, log=log, env=env, cwd=cwd, user=user, spare=False)
-        return Server(name, self, process, log)
+        launch = partial(self._start, command, log=log, env=env, cwd=cwd, user=user, spare=False)
+        return Server(name, self, launch, log)
 
     def scratch(self, user: str | None) -> Path:
         """A new folder that belongs to `user` (None: to us) and is removed on close.
