@@ -33,7 +33,7 @@ TYPES = {"hubspot": hubspot, "shopify": shopify, "zendesk": zendesk, "mailchimp"
 
 @cache
 def world() -> World:
-    return build(60, 7)
+    return build(120, 7)
 
 
 def _settings(folder: Path, deadline: float) -> Settings:
