@@ -67,7 +67,9 @@ def running(*, people: int, latency: Mapping[str, int], limits: bool = False) ->
         config = Path(folder) / "c360.toml"
         config.write_text(_config(endpoints, folder))
         gateway = stack.enter_context(
-            _process([sys.executable, "-m", "gateway.cli", "serve", "--config", str(config)], cores[0])
+            _process(
+                [str(Path(sys.executable).with_name("c360")), "serve", "--config", str(config)], cores[0]
+            )
         )
         url = f"http://127.0.0.1:{_port_of(config)}"
         _wait(url)
