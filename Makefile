@@ -22,7 +22,11 @@ $(STAMP): requirements.lock pyproject.toml
 	  $(BIN)/pip install --disable-pip-version-check --progress-bar off --quiet --require-hashes -r requirements.lock && \
 	  $(BIN)/pip install --disable-pip-version-check --quiet --no-deps --no-build-isolation -e . ; \
 	fi
+	@if command -v npm >/dev/null 2>&1; then $(BIN)/python -m gateway.graphiql || true; fi
 	@touch $@
+
+graphiql: install  ## the files of GraphiQL from npm, for a page that needs no internet
+	@$(BIN)/python -m gateway.graphiql
 
 demo: install  ## the gateway on four sandbox sources, on http://127.0.0.1:8360
 	@$(BIN)/c360 demo

@@ -20,10 +20,10 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from sandbox.controls import BadControl, Controls, Guard, Handler, Window, control_routes, json_response
-from sandbox.records import ZendeskComment, ZendeskIdentity, ZendeskTicket, ZendeskUser
+from sandbox.records import HubSpotCompany, ZendeskComment, ZendeskIdentity, ZendeskTicket, ZendeskUser
 from sandbox.times import iso
 from sandbox.webhooks import Change, Delivery, hmac_base64
-from sandbox.world import World
+from sandbox.world import NOW, World
 from sandbox.writers import identity
 from sandbox.zendesk_search import BadQuery, Search
 
@@ -32,6 +32,7 @@ TOKEN = "sandboxzendesktoken000000000000000000c360"
 HOST = "https://kaffee-kontor.zendesk.com"
 
 _CAP = 1000
+_ADMIN = "360000100000"
 
 
 class Refused(Exception):
@@ -51,8 +52,10 @@ def create_app(world: World, controls: Controls) -> Starlette:
     table: list[tuple[str, str, Handler]] = [
         ("users/search", "users.search", dialect.search_users),
         ("users/show_many", "users.show_many", dialect.users),
+        ("users/me", "users.me", dialect.me),
         ("users/{id:int}/identities", "users.identities", dialect.identities),
         ("users/{id:int}", "users.get", dialect.user),
+        ("organizations/show_many", "organizations.show_many", dialect.organizations),
         ("search/export", "search.export", dialect.export),
         ("search/count", "search.count", dialect.count),
         ("search", "search", dialect.search),
@@ -154,6 +157,21 @@ class Zendesk:
             ]
         return json_response({"users": [self._user(user) for user in found], "count": len(found)} | _NO_PAGES)
 
+    async def me(self, request: Request) -> Response:
+        """The one who signed in: an admin, whom nobody else can look up."""
+        me = ZendeskUser(
+            id=_ADMIN,
+            name="Kaffee-Kontor Admin",
+            email=EMAIL,
+            phone=None,
+            role="admin",
+            locale="de",
+            created=NOW - 1_500 * 86_400,
+            updated=NOW - 30 * 86_400,
+            identities=[],
+        )
+        return json_response({"user": self._user(me) | {"authenticity_token": "none"}})
+
     async def user(self, request: Request) -> Response:
         return json_response({"user": self._user(self._known_user(request))})
 
@@ -220,6 +238,32 @@ class Zendesk:
             "created_at": iso(user.created),
             "updated_at": iso(user.updated),
         } | ({"undeliverable_count": 0, "deliverable_state": "deliverable"} if row.kind == "email" else {})
+
+    # -- organizations -------------------------------------------------------------------------------------------
+
+    async def organizations(self, request: Request) -> Response:
+        """The CRM's companies under the same ids, as if one had been imported from the other."""
+        wanted = _few(request.query_params.get("ids", ""))
+        found = [company for key in wanted if (company := self._world.companies.get(key))]
+        rows = [self._organization(company) for company in found]
+        return json_response({"organizations": rows, "count": len(rows)} | _NO_PAGES)
+
+    def _organization(self, company: HubSpotCompany) -> dict[str, Any]:
+        domain = company.properties.get("domain")
+        return {
+            "id": int(company.id),
+            "url": f"{HOST}/api/v2/organizations/{company.id}.json",
+            "name": company.properties.get("name", ""),
+            "created_at": iso(company.created),
+            "updated_at": iso(company.updated),
+            "domain_names": [domain] if domain else [],
+            "details": "",
+            "notes": "",
+            "shared_tickets": False,
+            "shared_comments": False,
+            "tags": [],
+            "organization_fields": {},
+        }
 
     # -- tickets -------------------------------------------------------------------------------------------------
 
@@ -317,7 +361,8 @@ class Zendesk:
         body = {
             "results": [self._result(row) for row in part],
             "facets": None,
-            "next_page": _page_link(request, page + 1) if page * size < min(len(found), _CAP) else None,
+            # The vendor links to pages past the cap too, and refuses them when they are asked for.
+            "next_page": _page_link(request, page + 1) if page * size < len(found) else None,
             "previous_page": _page_link(request, page - 1) if page > 1 else None,
             "count": len(found),
         }

@@ -1,69 +1,108 @@
-"""How fast a source may be asked: a token bucket of our own, and pauses that the vendor's answers ask for."""
+"""How fast a source may be asked: an even pace of our own, and pauses that the vendor's answers ask for."""
 
 from __future__ import annotations
 
 import asyncio
+import re
 import time
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
 from adapters.errors import SourceRateLimited
 
+_LONGEST_PAUSE = 3600.0
+_SECONDS = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9})?")
+
+
+class _Turn:
+    """When a call goes out, or went."""
+
+    __slots__ = ("at",)
+
+    def __init__(self, at: float) -> None:
+        self.at = at
+
 
 class Pace:
     """Lets calls through at `rate` a second (None: as they come) with bursts of `burst`, and holds all while paused.
 
-    A caller that would have to wait past its deadline gets SourceRateLimited at once instead of a place in the queue.
+    Calls go out in the order in which they came. A caller that would have to wait past its deadline gets
+    SourceRateLimited at once instead of a place in the queue. `burst` is a second's worth where it is not given.
+    `within` = (calls, seconds) lets no more calls than that through in any such span, whatever the burst.
     """
 
-    def __init__(self, source: str, rate: float | None = None, burst: int | None = None) -> None:
+    def __init__(
+        self,
+        source: str,
+        rate: float | None = None,
+        burst: int | None = None,
+        *,
+        within: tuple[int, float] | None = None,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
+    ) -> None:
         self._source = source
-        self._rate = rate
-        self._burst = float(burst if burst is not None else max(1, int(rate or 1)))
-        self._tokens = self._burst
-        self._filled = time.monotonic()
-        self._paused_until = 0.0
+        self._interval = 1.0 / rate if rate else 0.0
+        self._lead = self._interval * (max(1, burst if burst is not None else int(rate or 1)) - 1)
+        self._most, self._span = within or (0, 0.0)
+        self._clock, self._sleep = clock, sleep
+        # the generic cell rate algorithm (ITU-T I.371): when the next call is due if all came evenly; it may come `_lead` early
+        self._due = clock()
+        self._paused_until = self._due
+        self._turns: list[_Turn] = []
 
     async def wait(self, operation: str, deadline: float) -> None:
-        """Returns when the next call may go out."""
-        while True:
-            now = time.monotonic()
-            delay = max(self._paused_until - now, self._take(now))
-            if delay <= 0:
-                return
-            if now + delay > deadline:
-                raise SourceRateLimited(self._source, operation, "own limiter", retry_after=round(delay, 3))
-            await asyncio.sleep(delay)
+        """Returns when the next call may go out. `deadline` is on the clock of `time.monotonic()`."""
+        now = self._clock()
+        due = max(self._due, now)
+        turn = _Turn(max(due - self._lead, self._paused_until, now))
+        self._turns = [past for past in self._turns if past.at > now - self._span]
+        if self._most and len(self._turns) >= self._most:
+            turn.at = max(turn.at, self._turns[-self._most].at + self._span)
+        if turn.at > deadline:
+            raise self._too_late(operation, turn.at - now)
+        self._due = due + self._interval
+        self._turns.append(turn)
+        try:
+            while (delay := turn.at - self._clock()) > 0:
+                if turn.at > deadline:
+                    raise self._too_late(operation, delay)
+                await self._sleep(delay)
+        except BaseException:
+            # the place in the queue is somebody else's now
+            self._due -= self._interval
+            self._turns.remove(turn)
+            raise
 
     def pause(self, seconds: float) -> None:
-        """The vendor asked for `seconds` without calls."""
-        self._paused_until = max(self._paused_until, time.monotonic() + min(seconds, 3600.0))
+        """The vendor asked for `seconds` without calls. Those who wait keep their order and their distances."""
+        now = self._clock()
+        until = now + min(seconds, _LONGEST_PAUSE)
+        longer_by = until - max(self._paused_until, now)
+        if longer_by <= 0:
+            return
+        self._paused_until = until
+        self._due = max(self._due, now) + longer_by
+        for turn in self._turns:
+            if turn.at > now:
+                turn.at += longer_by
 
-    def _take(self, now: float) -> float:
-        """Takes a token and returns 0, or returns the seconds until there is one."""
-        if self._rate is None or self._paused_until > now:
-            return 0.0
-        self._tokens = min(self._burst, self._tokens + (now - self._filled) * self._rate)
-        self._filled = now
-        if self._tokens >= 1.0:
-            self._tokens -= 1.0
-            return 0.0
-        return (1.0 - self._tokens) / self._rate
+    def _too_late(self, operation: str, delay: float) -> SourceRateLimited:
+        return SourceRateLimited(self._source, operation, "own limiter", retry_after=round(delay, 3))
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:
-    """Seconds that a Retry-After header asks to wait (RFC 9110 §10.2.3: seconds or a date), None where there is none."""
+    """Seconds that a Retry-After header asks to wait (RFC 9110 §10.2.3: seconds or a date), None where there is none.
+
+    Fractions of seconds, which some vendors send, are understood too; what makes no sense counts as absent.
+    """
     value = headers.get("retry-after", "").strip()
-    if not value:
-        return None
-    try:
-        return max(0.0, float(value))
-    except ValueError:
-        pass
+    if _SECONDS.fullmatch(value):
+        return float(value)
     try:
         at = parsedate_to_datetime(value)
-    except ValueError:
+        at = at if at.tzinfo else at.replace(tzinfo=UTC)
+        return max(0.0, (at - datetime.now(UTC)).total_seconds())
+    except (ValueError, TypeError, IndexError, OverflowError):
         return None
-    at = at if at.tzinfo else at.replace(tzinfo=UTC)
-    return max(0.0, (at - datetime.now(UTC)).total_seconds())

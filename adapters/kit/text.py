@@ -2,29 +2,36 @@
 
 from __future__ import annotations
 
-import html
 import re
 from datetime import UTC, datetime
 from html.parser import HTMLParser
+from typing import overload
 
-_BLOCKS = frozenset({"p", "br", "div", "li", "tr", "h1", "h2", "h3", "h4", "blockquote", "pre", "table", "ul", "ol"})
+_BLOCKS = frozenset(
+    {"p", "br", "div", "li", "tr", "h1", "h2", "h3", "h4", "h5", "h6", "hr"}
+    | {"blockquote", "pre", "table", "ul", "ol", "section", "article"}
+)
 _SILENT = frozenset({"script", "style", "head", "title"})
 
 
 class _Plain(HTMLParser):
+    """Collects what a reader would see."""
+
     def __init__(self) -> None:
         super().__init__(convert_charrefs=True)
         self.parts: list[str] = []
         self._silent = 0
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if tag == "body":  # a head that nobody closed ends here at the latest
+            self._silent = 0
         self._silent += tag in _SILENT
         if tag in _BLOCKS:
             self.parts.append("\n")
 
     def handle_endtag(self, tag: str) -> None:
         self._silent -= tag in _SILENT and self._silent > 0
-        if tag in _BLOCKS:
+        if tag in _BLOCKS and tag not in ("br", "hr"):  # "<br/>" is one line break, not two
             self.parts.append("\n")
 
     def handle_data(self, data: str) -> None:
@@ -37,7 +44,7 @@ def plain(markup: str) -> str:
     parser = _Plain()
     parser.feed(markup)
     parser.close()
-    text = html.unescape("".join(parser.parts)).replace("\xa0", " ")
+    text = "".join(parser.parts).replace("\xa0", " ")
     text = re.sub(r"[ \t\r\f\v]+", " ", text)
     return re.sub(r" ?\n ?", "\n", re.sub(r"\n\s*\n+", "\n\n", text)).strip()
 
@@ -49,6 +56,12 @@ def bounded(text: str | None, limit: int) -> tuple[str | None, bool]:
     return text[:limit], True
 
 
+@overload
+def utc(value: datetime) -> datetime: ...
+@overload
+def utc(value: None) -> None: ...
+@overload
+def utc(value: datetime | None) -> datetime | None: ...
 def utc(value: datetime | None) -> datetime | None:
     """The same moment in UTC; a naive time is taken as UTC already."""
     if value is None:

@@ -10,6 +10,7 @@ import pytest
 
 from adapters.records import RecordKind
 from gateway.app import create_app, create_engine
+from gateway.commands.serve import warnings
 from gateway.settings import Settings, SettingsError, installed_adapters, validate
 from gateway.telemetry import Metrics
 from resolvers.merge import Rule
@@ -89,3 +90,16 @@ async def test_it_runs_on_postgresql_and_redis(tmp_path: Path, postgres_url: str
         async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
             ready = (await client.get("/readyz")).json()
     assert ready == {"status": "ready", "store": "ok", "cache": "ok"}
+
+
+def test_what_an_operator_should_not_overlook_is_said_at_start(tmp_path: Path) -> None:
+    keys = {"api_keys": [{"name": "a", "key": "k" * 24}]}
+    quiet = settings(tmp_path, auth=keys)
+    loud = settings(tmp_path, environment="development")
+    exposed = settings(tmp_path, auth=keys, server={"host": "0.0.0.0", "graphiql": True})
+    assert warnings(quiet) == []
+    assert [line.split(":")[0] for line in warnings(loud)] == [
+        "development sign-in",
+        'environment = "development"',
+    ]
+    assert len(warnings(exposed)) == 2

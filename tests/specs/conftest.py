@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
+import httpx
 import pytest
 import pytest_asyncio
 
+from sandbox.controls import Controls
 from sandbox.server import Sandbox, running
 from tests.conftest import CI
 from tests.specs import drives, prism
@@ -32,6 +35,10 @@ class Run:
 
     vendor: Vendor
     exchanges: tuple[Exchange, ...]
+    spoiled: tuple[tuple[str, Exchange], ...]
+    """By document: requests that are wrong, whose answers are too."""
+    usual: tuple[tuple[Exchange, Any], ...]
+    """One exchange of each operation, and what the sandbox answers when it writes nulls as the live APIs do."""
 
     def violations(self, side: str) -> Counter[Violation]:
         """What the description has against the requests or the answers ("request", "response"), and how often."""
@@ -104,12 +111,50 @@ async def run(
         wire = Wire(vendor=vendor, prisms=addresses)
         try:
             await drive(wire, sandbox.endpoints()[vendor.name], crowd)
+            done = Run(
+                vendor=vendor,
+                exchanges=tuple(wire.exchanges),
+                spoiled=await _spoiled(wire, sandbox.controls[vendor.name]),
+                usual=await _usual(wire.exchanges, sandbox, vendor),
+            )
         finally:
             await wire.finish()
-    done = Run(vendor=vendor, exchanges=tuple(wire.exchanges))
     sides = [sum(done.violations(side).values()) for side in ("request", "response")]
     summary.append(
-        f"{vendor.name}: {len(wire.exchanges)} requests of {len({e.operation for e in wire.exchanges})} operations"
+        f"{vendor.name}: {len(done.exchanges)} requests of {len({e.operation for e in done.exchanges})} operations"
         f" through Prism, {sides[0]} violations in requests, {sides[1]} in the sandbox's answers"
     )
     return done
+
+
+async def _spoiled(wire: Wire, controls: Controls) -> tuple[tuple[str, Exchange], ...]:
+    """Sends what each document forbids, to a sandbox that answers what it forbids."""
+    wrong = Wire(vendor=wire.vendor, prisms=wire.prisms)
+    controls.set_faults({"mode": "wrong_shape"})
+    for one in wire.vendor.descriptions:
+        method, path, body = drives.WRONG[one.name]
+        await wrong.handle_async_request(httpx.Request(method, wire.vendor.address + path, json=body))
+    controls.set_faults({})
+    await wrong.finish()
+    names = [one.name for one in wire.vendor.descriptions]
+    return tuple(zip(names, wrong.exchanges, strict=True))
+
+
+async def _usual(
+    exchanges: Sequence[Exchange], sandbox: Sandbox, vendor: Vendor
+) -> tuple[tuple[Exchange, Any], ...]:
+    """The last exchange of each operation once more, without Prism and without the strictness."""
+    last = {exchange.operation: exchange for exchange in exchanges if exchange.status == 200}
+    controls = sandbox.controls[vendor.name]
+    strict = {name: value for name, value in controls.settings.items() if name == "nulls"}
+    controls.set_settings(dict.fromkeys(strict, "null"))
+    answers = []
+    async with httpx.AsyncClient() as client:
+        for exchange in last.values():
+            request = exchange.request
+            url = sandbox.urls[vendor.name] + request.url.raw_path.decode()
+            headers = {"authorization": request.headers["authorization"]}
+            answer = await client.request(request.method, url, content=request.content, headers=headers)
+            answers.append((exchange, answer.json()))
+    controls.set_settings(strict)
+    return tuple(answers)

@@ -17,6 +17,7 @@ from tests.specs.described import Vendor
 
 VIOLATIONS = "sl-violations"
 _OWN_HEADERS = ("content-encoding", "content-length", "transfer-encoding", VIOLATIONS)
+_UNKNOWN_STATUS = "Unable to match the returned status code"
 Alter = Callable[["Exchange"], Any]
 """Another body for an answer that was checked already, or None to leave it as it is."""
 
@@ -49,6 +50,8 @@ class Exchange:
     template: str = ""
     undescribed: frozenset[str] = frozenset()
     violations: tuple[Violation, ...] = ()
+    undescribed_status: bool = False
+    request: httpx.Request = field(repr=False)
 
     @property
     def names(self) -> set[str]:
@@ -81,7 +84,9 @@ class Wire(httpx.AsyncBaseTransport):
         response = await self._through_prism(request, self.prisms[description.name], description.base)
         content = await response.aread()
         exchange.status, exchange.answer = response.status_code, _json(content)
-        exchange.violations = _violations(exchange, response.headers.get(VIOLATIONS, "[]"))
+        found = _violations(exchange, response.headers.get(VIOLATIONS, "[]"))
+        exchange.violations = tuple(one for one in found if not one.what.startswith(_UNKNOWN_STATUS))
+        exchange.undescribed_status = len(exchange.violations) < len(found)
         self.exchanges.append(exchange)
         if self.alter is not None and (other := self.alter(exchange)) is not None:
             status, body = other
@@ -121,6 +126,7 @@ def _noted(request: httpx.Request) -> Exchange:
         method=request.method,
         url=request.url,
         body=_json(request.content),
+        request=request,
     )
 
 

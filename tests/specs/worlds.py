@@ -83,6 +83,8 @@ def _desk(world: World) -> tuple[ZendeskUser, list[ZendeskTicket], ZendeskTicket
     agent = next(user for user in world.users if user.role == "agent")
     users = [_user(world, model, number) for number in range(130)]
     requester = users[0]
+    for user, company in zip(users, world.companies, strict=False):
+        user.organization = company.id
     ticket = next(iter(world.tickets))
     tied = [_ticket(world, ticket, requester, TIE) for _ in range(1_150)]
     talk = _ticket(world, ticket, requester, NOW - 100)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -24,13 +24,10 @@ from adapters.crm.hubspot.models import (
 from adapters.crm.hubspot.settings import HubSpotSettings
 from adapters.errors import BadPayload, SourceRateLimited, SourceRejected
 from adapters.kit.auth import bearer
-from adapters.kit.http import SourceClient
+from adapters.kit.http import SourceClient, Transport
 from adapters.kit.pace import Pace
 from adapters.kit.paging import chunks, together
 from adapters.records import Account, Profile, RecordKind
-
-if TYPE_CHECKING:
-    import httpx
 
 T = TypeVar("T")
 Groups = Callable[[Sequence[MatchKey]], list[list[queries.Filter]]]
@@ -48,9 +45,7 @@ class HubSpotAdapter:
 
     manifest: Manifest = MANIFEST
 
-    def __init__(
-        self, name: str, settings: HubSpotSettings, transport: httpx.AsyncBaseTransport | None = None
-    ) -> None:
+    def __init__(self, name: str, settings: HubSpotSettings, transport: Transport | None = None) -> None:
         self.name = name
         self._settings = settings
         auth = bearer(settings.token)
@@ -305,9 +300,7 @@ class HubSpotAdapter:
             ) from None
 
 
-def build(
-    name: str, settings: HubSpotSettings, transport: httpx.AsyncBaseTransport | None = None
-) -> HubSpotAdapter:
+def build(name: str, settings: HubSpotSettings, transport: Transport | None = None) -> HubSpotAdapter:
     """See `AdapterType.build`."""
     return HubSpotAdapter(name, settings, transport)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 from urllib.parse import quote
 
 import msgspec
@@ -18,12 +18,9 @@ from adapters.crm.tryton.models import PARTY_FIELDS, Changed, Party
 from adapters.crm.tryton.settings import TrytonSettings
 from adapters.errors import BadPayload, SourceRejected
 from adapters.kit.auth import bearer
-from adapters.kit.http import SourceClient
+from adapters.kit.http import SourceClient, Transport
 from adapters.kit.paging import chunks, together
 from adapters.records import Profile, RecordKind
-
-if TYPE_CHECKING:
-    import httpx
 
 T = TypeVar("T")
 Order = list[list[str]]
@@ -37,9 +34,7 @@ class TrytonAdapter:
 
     manifest: Manifest = MANIFEST
 
-    def __init__(
-        self, name: str, settings: TrytonSettings, transport: httpx.AsyncBaseTransport | None = None
-    ) -> None:
+    def __init__(self, name: str, settings: TrytonSettings, transport: Transport | None = None) -> None:
         self.name = name
         self._settings = settings
         base_url = f"{settings.base_url.rstrip('/')}/{quote(settings.database, safe='')}/rest/model"
@@ -168,9 +163,7 @@ class TrytonAdapter:
             ) from None
 
 
-def build(
-    name: str, settings: TrytonSettings, transport: httpx.AsyncBaseTransport | None = None
-) -> TrytonAdapter:
+def build(name: str, settings: TrytonSettings, transport: Transport | None = None) -> TrytonAdapter:
     """See `AdapterType.build`."""
     return TrytonAdapter(name, settings, transport)
 

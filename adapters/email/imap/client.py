@@ -6,7 +6,6 @@ import logging
 import time
 from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -20,11 +19,9 @@ from adapters.email.imap.reading import Place, Read, Text
 from adapters.email.imap.session import Session
 from adapters.email.imap.settings import ImapSettings
 from adapters.errors import SourceRejected
+from adapters.kit.http import Transport
 from adapters.kit.paging import together
 from adapters.records import Message, Profile, RecordKind
-
-if TYPE_CHECKING:
-    import httpx
 
 _log = logging.getLogger(__name__)
 _WIDENINGS = 5  # times that a window is read again because copies of its messages lie above it
@@ -240,6 +237,6 @@ def _united(streams: Sequence[Sequence[Head]]) -> list[Head]:
     return united
 
 
-def build(name: str, settings: ImapSettings, transport: httpx.AsyncBaseTransport | None) -> Imap:
+def build(name: str, settings: ImapSettings, transport: Transport | None) -> Imap:
     """A configured source; opens no connection yet. IMAP is not HTTP, so `transport` has nothing to replace."""
     return Imap(name, settings)

@@ -8,7 +8,7 @@ import re
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import partial
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 from urllib.parse import quote
 
 import msgspec
@@ -21,12 +21,9 @@ from adapters.email.mailchimp.models import Audiences, Event, Feed, Member, Memb
 from adapters.email.mailchimp.settings import MailchimpSettings
 from adapters.errors import BadPayload, SourceRejected
 from adapters.kit.auth import basic
-from adapters.kit.http import SourceClient
+from adapters.kit.http import SourceClient, Transport
 from adapters.kit.paging import cut, together, windows
 from adapters.records import EmailEvent, Profile, Record, RecordKind
-
-if TYPE_CHECKING:
-    import httpx
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -61,9 +58,7 @@ class Mailchimp:
 
     manifest = MANIFEST
 
-    def __init__(
-        self, name: str, settings: MailchimpSettings, transport: httpx.AsyncBaseTransport | None = None
-    ) -> None:
+    def __init__(self, name: str, settings: MailchimpSettings, transport: Transport | None = None) -> None:
         self.name = name
         self._settings = settings
         self._client = SourceClient(
@@ -376,6 +371,6 @@ def _unseen(feed: Sequence[Event], fresh: Sequence[Event]) -> Sequence[Event]:
     return fresh
 
 
-def build(name: str, settings: MailchimpSettings, transport: httpx.AsyncBaseTransport | None) -> Mailchimp:
+def build(name: str, settings: MailchimpSettings, transport: Transport | None) -> Mailchimp:
     """A configured source; opens no connection yet."""
     return Mailchimp(name, settings, transport)

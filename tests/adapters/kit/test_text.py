@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta, timezone
-from urllib.parse import unquote
 
-import httpx
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters.kit.text import bounded, plain, segment, text, utc
+from adapters.kit.text import bounded, plain, text, utc
 
 
 @pytest.mark.parametrize(
@@ -58,23 +56,3 @@ def test_utc() -> None:
 def test_text() -> None:
     assert text("  a b ") == "a b"
     assert text("") is text("  ") is text(None) is None
-
-
-@given(st.text(min_size=1, max_size=30).filter(lambda value: value.isprintable()))
-def test_segment_stays_one_segment(value: str) -> None:
-    path = httpx.URL(f"https://crm.example/people/{segment(value)}/notes").raw_path.decode()
-    assert path.count("/") == 3
-    assert unquote(path) == f"/people/{value}/notes"
-
-
-@pytest.mark.parametrize("value", ["..", ".", "a/b", "?x=1", "#", "%2e%2e", "a\r\nb", "\\", "@evil.example"])
-def test_segment_cannot_leave_its_place(value: str) -> None:
-    path = httpx.URL(f"https://crm.example/people/{segment(value)}/notes").raw_path.decode()
-    assert path.startswith("/people/")
-    assert path.endswith("/notes")
-    assert path.count("/") == 3
-
-
-def test_segment_of_nothing() -> None:
-    with pytest.raises(ValueError, match="empty"):
-        segment("")

@@ -268,6 +268,34 @@ async def test_calls_for_one_and_for_fifty_customers(
     assert all(len(p.records) == 1 for p in pages.values()) and server.log == ["transactions", "attachments"]
 
 
+class Switchboard(BigServer):
+    """Everybody has the same number; a page of tickets shows one of those who are not left out."""
+
+    def __init__(self, people: int) -> None:
+        super().__init__()
+        self._people = [str(i) for i in range(1, people + 1)]
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        if not request.url.path.endswith("/tickets"):
+            return await super().handle_async_request(request)
+        self.log.append("tickets")
+        left_out = set(re.findall(r"id != (\d+)", parse_qs((await request.aread()).decode())["query"][0]))
+        rest = [one for one in self._people if one not in left_out]
+        body = {"items": [self._one_ticket(one) for one in rest[:1]], "page": 1, "pages": max(1, len(rest))}
+        return httpx.Response(200, stream=httpx.ByteStream(json.dumps(body).encode()))
+
+
+@pytest.mark.parametrize(("people", "found", "truncated"), [(1, 1, False), (3, 3, False), (9, 5, True)])
+async def test_a_busy_number_does_not_hide_the_others_who_have_it(
+    people: int, found: int, truncated: bool
+) -> None:
+    made = request_tracker.build("rt", scenario.settings(BASE, "root", "x"), Switchboard(people))
+    key = MatchKey(KeyType.PHONE, "+4915123456789")
+    answer = (await made.find([key], call()))[key]
+    assert (len(answer.profiles), answer.truncated) == (found, truncated)
+    await made.aclose()
+
+
 # --- errors and settings --------------------------------------------------------------------------------------------
 
 

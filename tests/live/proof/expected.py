@@ -192,7 +192,9 @@ class Expectations:
                     "source": source,
                     "recordId": record_id,
                     "linkedAt": between(self.since),
-                    "confidence": max((_CONFIDENCE[rule] for a, b, rule in known.links if index in (a, b)), default=1.0),
+                    "confidence": max(
+                        (_CONFIDENCE[rule] for a, b, rule in known.links if index in (a, b)), default=1.0
+                    ),
                     "evidence": sorted(evidence, key=strength),
                 }
             )
@@ -319,7 +321,10 @@ def _order(order: Order, plan: OrderPlan, traces: Traces) -> Node:
         "cancelReason": "changed my mind" if cancelled else None,
         "channel": None,
         "paymentMethods": ["invoice" if plan.outcome is Outcome.AUTHORIZED else "prepaid"],
-        "lines": [_line(line, money(line.unit_price), money(line.total)) for line in order.lines],
+        "lines": [
+            _line(line, money(line.unit_price), money(line.total))
+            for line in sorted(order.lines, key=lambda line: line.sku)
+        ],
         "refunds": [],
         "shippingAddress": {
             "label": None,

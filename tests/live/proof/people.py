@@ -79,14 +79,16 @@ def record(source: str, number: int = 0) -> dict[str, str | int]:
 
 
 def everybody() -> dict[str, Known]:
-    """Every customer that the four systems hold; Studio Nord's three are different people on one address."""
+    """Every customer that the four systems hold. On an address that several people share nothing is linked."""
     return {
         "jane": _jane(),
         "juergen": _juergen(),
         "ayse": _ayse(),
         "haruka": _haruka(),
-        "marta": _marta(),
-        "tomasz": _tomasz(),
+        "marta": _marta(CRM),
+        "marta_in_shop": _marta(WEBSHOP),
+        "tomasz": _tomasz(CRM),
+        "tomasz_in_support": _tomasz(SUPPORT),
         "studio": _studio(CRM, "Studio Nord GmbH"),
         "nils": _studio(WEBSHOP, "Nils Brandt"),
         "petra": _studio(SUPPORT, "Petra Lang"),
@@ -240,39 +242,47 @@ def _haruka() -> Known:
     )
 
 
-def _marta() -> Known:
-    """Shares the family's address: the mails that came from it are nobody's."""
-    return Known(
-        cast="marta",
-        records=((CRM, 0), (WEBSHOP, 0)),
-        links=_linked_by_email((0, 1)),
-        profile=Profile(
-            display=Text(value="Marta Kowalska", source=CRM, agreeing=(WEBSHOP,)),
+def _marta(source: str) -> Known:
+    """Shares the family's address, which says nothing of who it is: her two records stay apart, the mails are nobody's."""
+    emails = (Value(value="kowalscy@example.net", source=source),)
+    display = Text(value="Marta Kowalska", source=source)
+    home = "ul. Długa 3, 31-147, Kraków, PL"
+    if source == CRM:
+        profile = Profile(
+            display=display,
+            language=Text(value="pl", source=CRM),
+            emails=emails,
+            home=Home(source=CRM, text=home),
+        )
+    else:
+        profile = Profile(
+            display=display,
             given=Text(value="Marta", source=WEBSHOP),
             family=Text(value="Kowalska", source=WEBSHOP),
-            language=Text(value="pl", source=CRM),
-            emails=(Value(value="kowalscy@example.net", source=CRM, also=(WEBSHOP,)),),
-            home=Home(source=CRM, also=(WEBSHOP,), text="ul. Długa 3, 31-147, Kraków, PL"),
-        ),
-        first=record(WEBSHOP),
-        then=(record(CRM),),
-    )
+            emails=emails,
+            home=Home(source=WEBSHOP, text=f"Marta Kowalska, {home}"),
+        )
+    return Known(cast="marta", records=((source, 0),), profile=profile, first=record(source))
 
 
-def _tomasz() -> Known:
-    """The other one of the family's address; his number is his own."""
+def _tomasz(source: str) -> Known:
+    """The other one of the family's address; his number is his own, and only the CRM has it."""
+    emails = (Value(value="kowalscy@example.net", source=source),)
+    display = Text(value="Tomasz Kowalski", source=source)
+    if source == SUPPORT:
+        profile = Profile(display=display, emails=emails)
+        return Known(cast="tomasz", records=((SUPPORT, 0),), profile=profile, first=record(SUPPORT))
     return Known(
         cast="tomasz",
-        records=((CRM, 0), (SUPPORT, 0)),
-        links=_linked_by_email((0, 1)),
+        records=((CRM, 0),),
         profile=Profile(
-            display=Text(value="Tomasz Kowalski", source=CRM, agreeing=(SUPPORT,)),
+            display=display,
             language=Text(value="pl", source=CRM),
-            emails=(Value(value="kowalscy@example.net", source=CRM, also=(SUPPORT,)),),
+            emails=emails,
             phones=(Value(value="+48 12 345 67 89", label="phone", source=CRM),),
         ),
         first={"phone": "+48123456789"},
-        then=(record(CRM), record(SUPPORT)),
+        then=(record(CRM),),
     )
 
 
