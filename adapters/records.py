@@ -224,6 +224,7 @@ class AuthorRole(StrEnum):
     CUSTOMER = "customer"
     AGENT = "agent"
     SYSTEM = "system"
+    UNKNOWN = "unknown"  # the source no longer knows the author
 
 
 class Comment(Activity, frozen=True, kw_only=True):

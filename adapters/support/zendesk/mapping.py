@@ -144,8 +144,8 @@ def _role(comment: models.Comment, author: models.User | None, public: bool) -> 
         return AuthorRole.SYSTEM
     if author is not None and author.role:
         return AuthorRole.CUSTOMER if author.role == END_USER else AuthorRole.AGENT
-    # the author was deleted: customers cannot write private notes
-    return AuthorRole.CUSTOMER if public else AuthorRole.AGENT
+    # the author was deleted: only agents write private notes, a public entry may be anybody's
+    return AuthorRole.UNKNOWN if public else AuthorRole.AGENT
 
 
 def _body(comment: models.Comment) -> str | None:

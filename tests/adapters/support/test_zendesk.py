@@ -152,7 +152,7 @@ async def test_comments_say_who_wrote_them_and_who_may_read_them(adapter: Zendes
     assert seen["5001"].body == "Hello,\n\nI ordered two weeks ago & paid."
     assert seen["5003"].body == "It is on its way."
     assert (seen["5004"].role, seen["5004"].author) == (AuthorRole.SYSTEM, None)
-    assert (seen["5005"].role, seen["5005"].body) == (AuthorRole.CUSTOMER, None)
+    assert (seen["5005"].role, seen["5005"].body) == (AuthorRole.UNKNOWN, None)
     assert all(c.owner == "101" and c.url == f"{BASE}/agent/tickets/101" for c in page.records)
 
 
