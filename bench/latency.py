@@ -2,8 +2,8 @@
 
     python -m bench.latency [--people N] [--rounds N]
 
-HubSpot, Shopify, Zendesk and Mailchimp answer after 20, 40, 60 and 30 ms. The slowest chain is measured, not assumed: in each round
-bare clients make the calls that must wait for one another, right after the gateway's answer, so both see the same machine.
+HubSpot, Shopify, Zendesk and Mailchimp answer after 20, 40, 60 and 30 ms. The slowest chain is measured, not assumed: in each
+round bare clients make the calls that must wait for one another, right after the gateway's answer, on the same machine.
 """
 
 from __future__ import annotations

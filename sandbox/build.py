@@ -121,3 +121,11 @@ class Builder:
                 id=f"c360{number}a7f1", title=f"{titles[month % len(titles)]} #{number}", sent=sent
             )
             self._world.campaigns[campaign.id] = campaign
+
+
+def build(people: int = 2000, seed: int = 360) -> World:
+    """A world of about `people` persons; the same seed gives the same bytes on any machine.
+
+    A few persons written by hand are in every world, so the least possible size is theirs.
+    """
+    return Builder(seed=seed).build(people)

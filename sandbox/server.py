@@ -13,8 +13,9 @@ import uvicorn
 from starlette.applications import Starlette
 
 from sandbox import hubspot, mailchimp, shopify, zendesk
+from sandbox.build import build
 from sandbox.controls import Controls
-from sandbox.world import SYSTEMS, World, build
+from sandbox.world import SYSTEMS, World
 
 _UNLIMITED: dict[str, dict[str, object]] = {
     "hubspot": {"search_per_second": None, "per_ten_seconds": None},

@@ -173,13 +173,3 @@ class World:
     def share(self, key: str, kind: str, people: Iterable[str]) -> None:
         before = self.shared_keys[key].people if key in self.shared_keys else ()
         self.shared_keys[key] = SharedKey(kind=kind, people=tuple(dict.fromkeys([*before, *people])))
-
-
-def build(people: int = 2000, seed: int = 360) -> World:
-    """A world of about `people` persons; the same seed gives the same bytes on any machine.
-
-    A few persons written by hand are in every world, so the least possible size is theirs.
-    """
-    from sandbox.build import Builder
-
-    return Builder(seed=seed).build(people)

@@ -22,9 +22,10 @@ from sandbox import hubspot as sandbox_hubspot
 from sandbox import mailchimp as sandbox_mailchimp
 from sandbox import shopify as sandbox_shopify
 from sandbox import zendesk as sandbox_zendesk
+from sandbox.build import build
 from sandbox.controls import Controls
 from sandbox.server import _UNLIMITED, create_apps
-from sandbox.world import SYSTEMS, World, build
+from sandbox.world import SYSTEMS, World
 
 Wrap = Callable[[httpx.AsyncBaseTransport], httpx.AsyncBaseTransport]
 

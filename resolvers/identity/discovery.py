@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -13,11 +12,9 @@ from adapters.records import Profile
 from resolvers.errors import FieldPath
 from resolvers.identity import keys as match_keys
 from resolvers.identity.linking import Candidate, Cluster, Ref, candidate, clusters
+from resolvers.identity.options import IdentityOptions
 from resolvers.loading import Loader, Outcome
 from resolvers.sources import Sources
-
-if TYPE_CHECKING:
-    from resolvers.identity.map import IdentityOptions
 
 MAX_WAVES = 3
 """The keys asked for, the keys of what they found, and once more: a longer chain is no sign of one person."""

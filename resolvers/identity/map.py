@@ -18,23 +18,13 @@ from resolvers.errors import FieldPath
 from resolvers.identity import keys as match_keys
 from resolvers.identity.discovery import Discovery, discover
 from resolvers.identity.linking import Cluster, Ref
+from resolvers.identity.options import IdentityOptions
 from resolvers.identity.store import IdentityStore, KnownKey, NewLinks, StoredCustomer
 from resolvers.identity.tokens import Tokens
 from resolvers.loading import Loader
 from resolvers.sources import Sources
 
 _customer = msgspec.json.Decoder(StoredCustomer)
-
-
-class IdentityOptions(msgspec.Struct, frozen=True, kw_only=True):
-    """`rediscover_after` and `cache_ttl` are in seconds. `external_ids` says which source a foreign number belongs to:
-    {("support", "external_id"): "webshop"}.
-    """
-
-    default_country: str | None = None
-    rediscover_after: float = 3600.0
-    cache_ttl: float = 30.0
-    external_ids: Mapping[tuple[str, str], str] = {}
 
 
 class IdentityMap:

@@ -17,7 +17,8 @@ from gateway.migrations import upgrade
 from resolvers.asker import Asker
 from resolvers.cache import Cache, open_cache
 from resolvers.engine import Engine, Session
-from resolvers.identity.map import IdentityMap, IdentityOptions
+from resolvers.identity.map import IdentityMap
+from resolvers.identity.options import IdentityOptions
 from resolvers.identity.store import IdentityStore
 from resolvers.identity.tokens import Tokens
 from resolvers.merge import MergeRules

@@ -18,7 +18,8 @@ from adapters.records import Profile, RecordKind
 from gateway.migrations import upgrade
 from resolvers.cache import NullCache
 from resolvers.engine import Engine
-from resolvers.identity.map import IdentityMap, IdentityOptions
+from resolvers.identity.map import IdentityMap
+from resolvers.identity.options import IdentityOptions
 from resolvers.identity.store import IdentityStore
 from resolvers.identity.tokens import Tokens
 from resolvers.merge import MergeRules

@@ -10,8 +10,9 @@ import pytest
 from starlette.applications import Starlette
 
 from sandbox import hubspot, mailchimp, shopify, zendesk
+from sandbox.build import build
 from sandbox.controls import Controls
-from sandbox.world import World, build
+from sandbox.world import World
 
 APPS: dict[str, Callable[[World, Controls], Starlette]] = {
     "hubspot": hubspot.create_app,

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from sandbox.world import World, build
+from sandbox.build import build
+from sandbox.world import World
 from tests.sandbox.conftest import Desk, desk
 
 SEARCH = "/crm/v3/objects/contacts/search"

@@ -10,7 +10,8 @@ import httpx
 import pytest
 
 from sandbox import mailchimp
-from sandbox.world import World, build
+from sandbox.build import build
+from sandbox.world import World
 from tests.sandbox.conftest import Desk, desk
 
 MEMBERS = f"/3.0/lists/{mailchimp.LIST_ID}/members"

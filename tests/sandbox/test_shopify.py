@@ -95,7 +95,7 @@ async def test_nodes_keep_their_order_and_say_null_for_the_unknown(shop: Desk) -
 
 
 async def test_orders_page_and_stand_still_when_new_ones_arrive() -> None:
-    from sandbox.world import build
+    from sandbox.build import build
     from tests.sandbox.conftest import desk
 
     async with (shop := desk("shopify", build(10))).client:

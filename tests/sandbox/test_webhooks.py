@@ -16,9 +16,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from sandbox.build import build
 from sandbox.server import _serving
 from sandbox.webhooks import ATTEMPTS
-from sandbox.world import build
 from tests.sandbox.conftest import Desk, desk
 
 SECRET = "a secret of the test"

@@ -11,14 +11,15 @@ from collections import Counter, defaultdict
 import phonenumbers
 import pytest
 
+from sandbox.build import build
 from sandbox.dice import Dice
 from sandbox.names import by_code
 from sandbox.people import Exchange
-from sandbox.world import NOW, SYSTEMS, World, build, phone_e164
+from sandbox.world import NOW, SYSTEMS, World, phone_e164
 
 DIGEST = """
 import hashlib, sys
-from sandbox.world import build
+from sandbox.build import build
 w = build(150, int(sys.argv[1]))
 tables = [list(t) for t in (w.contacts, w.companies, w.customers, w.orders, w.users, w.tickets, w.members)]
 rest = (w.persons, w.truth, w.guest_orders, w.shared_keys, sorted(w.cases.items()), w.campaigns)

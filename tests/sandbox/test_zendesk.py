@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from sandbox.world import NOW, World, build
+from sandbox.build import build
+from sandbox.world import NOW, World
 from tests.sandbox.conftest import Desk, desk
 
 
@@ -97,7 +98,7 @@ async def test_search_pages_and_stops_at_a_thousand(help_desk: Desk) -> None:
     first = await get(help_desk, "search.json", query="type:ticket", per_page=100)
     assert first["count"] > 1000 and "page=2" in first["next_page"]
     last = await get(help_desk, "search", query="type:ticket", per_page=100, page=10)
-    assert last["next_page"] is None and len(last["results"]) == 100
+    assert "page=11" in last["next_page"] and len(last["results"]) == 100
     beyond = await help_desk.client.get(
         "/api/v2/search", params={"query": "type:ticket", "per_page": 100, "page": 11}
     )

@@ -27,11 +27,12 @@ from adapters.crm.hubspot.settings import HubSpotSettings
 from adapters.errors import BadPayload, SourceAuthFailed, SourceRateLimited, SourceRejected
 from adapters.kit.pace import Pace
 from adapters.records import Account, Consent, ConsentState, ExternalId, Preference, RecordKind
+from sandbox.build import build
 from sandbox.controls import Controls
 from sandbox.hubspot import TOKEN as SANDBOX_TOKEN
 from sandbox.hubspot import create_app
 from sandbox.records import HubSpotContact
-from sandbox.world import World, build
+from sandbox.world import World
 from tests.adapters.crm.portal import Portal, iso
 
 FIXTURES = Path(adapters.crm.hubspot.__file__).parent / "fixtures"

@@ -15,10 +15,11 @@ from adapters.email.mailchimp import adapter as mailchimp
 from adapters.email.mailchimp.client import Mailchimp
 from adapters.email.mailchimp.settings import MailchimpSettings
 from adapters.records import ConsentState, EmailEvent, RecordKind
+from sandbox.build import build
 from sandbox.controls import Controls
 from sandbox.mailchimp import KEY, LIST_ID, create_app
 from sandbox.records import MailMember
-from sandbox.world import World, build
+from sandbox.world import World
 
 NONE: frozenset[str] = frozenset()
 STATES = {

@@ -16,9 +16,10 @@ from adapters.records import AuthorRole, RecordKind
 from adapters.support.zendesk import adapter as zendesk
 from adapters.support.zendesk.client import ZendeskAdapter
 from adapters.support.zendesk.settings import ZendeskSettings
+from sandbox.build import build
 from sandbox.controls import Controls
 from sandbox.records import ZendeskTicket, ZendeskUser
-from sandbox.world import World, build
+from sandbox.world import World
 from sandbox.zendesk import EMAIL, TOKEN, create_app
 
 NONE: frozenset[str] = frozenset()

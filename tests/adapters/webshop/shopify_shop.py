@@ -10,9 +10,10 @@ import httpx
 import msgspec
 
 from sandbox import shopify
+from sandbox.build import build
 from sandbox.controls import Controls
 from sandbox.records import ShopCustomer, ShopLine, ShopOrder
-from sandbox.world import NOW, World, build
+from sandbox.world import NOW, World
 
 CROWDED = "crowded@example.com"
 RUN = 25  # orders of one second

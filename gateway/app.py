@@ -1,0 +1,231 @@
+"""The ASGI application: the one place where the parts of the gateway are wired together."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+
+import structlog
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.middleware.gzip import GZipMiddleware
+from starlette.requests import Request
+from starlette.responses import JSONResponse, RedirectResponse, Response
+from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
+from strawberry import Schema
+
+from adapters.base import AdapterType
+from gateway import graphiql, migrations
+from gateway.auth import Authenticator, LoopbackOnly
+from gateway.context import Context, ContextFactory
+from gateway.demo import first_query
+from gateway.errors import UserError
+from gateway.http import GraphQLEndpoint
+from gateway.schema import build_schema
+from gateway.settings import Mistake, Settings, SettingsError, installed_adapters
+from gateway.telemetry import METRICS_TYPE, Metrics, ObservedAdapter, Tracing
+from resolvers.asker import Asker
+from resolvers.cache import open_cache
+from resolvers.engine import Engine
+from resolvers.identity.map import IdentityMap
+from resolvers.identity.options import IdentityOptions
+from resolvers.identity.store import IdentityStore
+from resolvers.identity.tokens import Tokens
+from resolvers.merge import FieldRule, MergeRules, Rule
+from resolvers.sources import Sources
+
+GRAPHQL = "/graphql"
+READY_WITHIN = 2.0
+"""Seconds that the store and the cache have to answer /readyz."""
+_OWN_PATHS = frozenset({GRAPHQL, graphiql.PATH, "/healthz", "/readyz", "/metrics"})
+
+Probe = Callable[[], Awaitable[None]]
+"""Returns when a part can be reached; raises otherwise."""
+
+
+def create_app(
+    settings: Settings, adapters: Mapping[str, AdapterType | Exception] | None = None
+) -> Starlette:
+    """The gateway. It does no I/O before its lifespan starts. Raises SettingsError where a part cannot be made."""
+    metrics = Metrics()
+    engine = create_engine(settings, metrics, adapters)
+
+    @contextlib.asynccontextmanager
+    async def lifespan(_app: Starlette) -> AsyncIterator[None]:
+        await open_engine(engine)
+        try:
+            yield
+        finally:
+            await engine.aclose()
+
+    def context(asker: Asker) -> Context:
+        return Context(session=engine.session(asker), asker=asker)
+
+    probes = {"store": engine.identity.store.ping, "cache": engine.cache.ping}
+    app = assemble(settings, build_schema(), context, metrics=metrics, probes=probes, lifespan=lifespan)
+    app.state.engine = engine
+    app.state.metrics = metrics
+    return app
+
+
+def create_engine(
+    settings: Settings, metrics: Metrics, adapters: Mapping[str, AdapterType | Exception] | None = None
+) -> Engine:
+    """The engine with everything that it stands on, not opened yet."""
+    sources = create_sources(settings, metrics, adapters)
+    url = settings.cache.url.get_secret_value()
+    with _needing("cache.url", "c360[redis]"):
+        cache = open_cache(url, max_entries=settings.cache.max_entries)
+    with _needing("identity.url", "c360[postgres]"):
+        store = IdentityStore(settings.identity.url.get_secret_value())
+    identity = IdentityMap(
+        store,
+        Tokens(settings.identity.secret),
+        cache,
+        sources,
+        IdentityOptions(
+            default_country=settings.identity.default_country,
+            rediscover_after=settings.identity.rediscover_after,
+            cache_ttl=settings.cache.ttl,
+            external_ids=_external_ids(settings.identity.external_ids),
+        ),
+    )
+    return Engine(sources=sources, identity=identity, rules=_rules(settings, sources), cache=cache)
+
+
+@contextlib.contextmanager
+def _needing(key: str, extra: str) -> Iterator[None]:
+    """Says which optional packages a setting needs, where they are missing."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        problem = f"needs a package that is not installed ({error.name}): pip install '{extra}'"
+        raise SettingsError([Mistake("settings", key, problem)]) from None
+
+
+def create_sources(
+    settings: Settings, metrics: Metrics, adapters: Mapping[str, AdapterType | Exception] | None = None
+) -> Sources:
+    """One adapter for each [sources.NAME]."""
+    known = installed_adapters() if adapters is None else adapters
+    made = []
+    for name, source in settings.sources.items():
+        adapter = known.get(source.adapter)
+        if not isinstance(adapter, AdapterType):
+            problem = f'adapter "{source.adapter}" is not installed'
+            raise SettingsError([Mistake("settings", f"sources.{name}.adapter", problem)])
+        made.append(ObservedAdapter(adapter.build(name, source.settings, None), metrics))
+    return Sources(made)
+
+
+async def open_engine(engine: Engine) -> None:
+    """Brings the identity store up to date; raises what the database raises."""
+    try:
+        await migrations.upgrade(engine.identity.store.engine)
+    except BaseException:
+        await engine.aclose()
+        raise
+
+
+def _external_ids(configured: Mapping[str, str]) -> dict[tuple[str, str], str]:
+    pairs = {}
+    for pair, owner in configured.items():
+        source, _, system = pair.partition(".")
+        pairs[source, system] = owner
+    return pairs
+
+
+def _rules(settings: Settings, sources: Sources) -> MergeRules:
+    rules = {
+        field: FieldRule(rule=Rule(merge.rule.value), priority=merge.priority)
+        for field, merge in settings.merge.items()
+    }
+    try:
+        return MergeRules(rules, sources.rank)
+    except ValueError as error:  # its text names the key and what is valid
+        raise SettingsError([Mistake("settings", "", str(error))]) from None
+
+
+def assemble(
+    settings: Settings,
+    schema: Schema,
+    context: ContextFactory,
+    *,
+    metrics: Metrics,
+    probes: Mapping[str, Probe],
+    lifespan: Callable[[Starlette], contextlib.AbstractAsyncContextManager[None]] | None = None,
+) -> Starlette:
+    """Routes and layers around a schema. The outermost layer traces; whatever goes wrong inside is masked by it."""
+    authenticator = Authenticator(settings.auth)
+    endpoint = GraphQLEndpoint(
+        schema,
+        context,
+        authenticator=authenticator,
+        server=settings.server,
+        limits=settings.limits,
+        metrics=metrics,
+        development=settings.development,
+        graphiql=graphiql.PATH if settings.graphiql else None,
+    )
+    routes = [
+        Route(GRAPHQL, endpoint),
+        Route("/healthz", _health),
+        Route("/readyz", _Readiness(probes)),
+        Route("/metrics", _metrics(metrics, authenticator)),
+    ]
+    if settings.graphiql:
+        routes += graphiql.GraphiQL(graphiql.directory(), first_query()).routes
+        routes.append(Route("/", _to_graphiql))
+    layers = [Middleware(Tracing, routes=_OWN_PATHS, development=settings.development)]
+    if settings.open:
+        layers.append(Middleware(LoopbackOnly))
+    layers.append(Middleware(GZipMiddleware, minimum_size=1024))
+    return Starlette(routes=routes, middleware=layers, lifespan=lifespan)
+
+
+async def _health(_request: Request) -> Response:
+    """The process is alive."""
+    return JSONResponse({"status": "ok"}, headers={"Cache-Control": "no-store"})
+
+
+async def _to_graphiql(_request: Request) -> Response:
+    return RedirectResponse(graphiql.PATH, status_code=307)
+
+
+class _Readiness:
+    """Whether what every answer needs can be reached. The sources are not asked: the gateway answers without them."""
+
+    def __init__(self, probes: Mapping[str, Probe]) -> None:
+        self._probes = probes
+        self._log = structlog.stdlib.get_logger("gateway.ready")
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        states = await asyncio.gather(*(self._state(name, probe) for name, probe in self._probes.items()))
+        ready = all(state == "ok" for state in states)
+        body = {"status": "ready" if ready else "not ready", **dict(zip(self._probes, states, strict=True))}
+        response = JSONResponse(body, 200 if ready else 503, headers={"Cache-Control": "no-store"})
+        await response(scope, receive, send)
+
+    async def _state(self, name: str, probe: Probe) -> str:
+        try:
+            async with asyncio.timeout(READY_WITHIN):
+                await probe()
+        except Exception as error:  # whatever a driver raises, the answer is the same
+            self._log.warning("not ready", part=name, error=type(error).__name__)
+            return "unavailable"
+        return "ok"
+
+
+def _metrics(metrics: Metrics, authenticator: Authenticator) -> Callable[[Request], Awaitable[Response]]:
+    async def exposed(request: Request) -> Response:
+        # a proxy on this machine would make every client look local, so the address proves nothing
+        try:
+            authenticator.caller(request.headers)
+        except UserError as error:
+            headers = {"WWW-Authenticate": "Bearer"}
+            return JSONResponse({"error": error.code}, status_code=401, headers=headers)
+        return Response(metrics.exposition(), media_type=METRICS_TYPE, headers={"Cache-Control": "no-store"})
+
+    return exposed

@@ -1,0 +1,153 @@
+"""The `c360` command."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from importlib import metadata
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+URL = "http://127.0.0.1:8360/graphql"
+
+app = typer.Typer(
+    name="c360",
+    help="One customer, live from the CRM, webshop, helpdesk and e-mail system.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+Config = Annotated[Path, typer.Option("--config", "-c", metavar="FILE", help="The settings: c360.toml.")]
+
+
+def main() -> None:
+    """The entry point: mistakes of people become lines on stderr, never a traceback."""
+    try:
+        app()
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except BrokenPipeError:
+        sys.stderr.close()  # whoever read our output has had enough
+        sys.exit(141)
+    except Exception as error:
+        status = _explained(error)
+        if status is None:
+            raise
+        sys.exit(status)
+
+
+def _explained(error: Exception) -> int | None:
+    """Says what a person can do about it and gives the exit status; None for a fault of ours."""
+    # imported late: `c360 --help` has no use for what these modules need
+    from gateway.commands.query import QueryError
+    from gateway.serving import StartError
+    from gateway.settings import SettingsError
+
+    if isinstance(error, SettingsError):
+        print(error, file=sys.stderr)
+        return 2
+    if isinstance(error, StartError | QueryError):
+        print(f"c360: {error}", file=sys.stderr)
+        return 1
+    return None
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        print(f"c360 {metadata.version('c360')}")
+        raise typer.Exit
+
+
+@app.callback()
+def c360(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    """One customer, live from the CRM, webshop, helpdesk and e-mail system."""
+
+
+@app.command()
+def demo(
+    port: Annotated[
+        int | None,
+        typer.Option(help="Port of the gateway; 0 takes a free one.", min=0, max=65535, show_default="8360"),
+    ] = None,
+    people: Annotated[int, typer.Option(help="People in the four demo systems.", min=20, max=100_000)] = 2000,
+    seed: Annotated[int, typer.Option(help="The same seed makes the same people.", min=0)] = 360,
+    check: Annotated[
+        bool, typer.Option("--check", help="Ask the README's queries, print the answers, exit 0 or 1.")
+    ] = False,
+) -> None:
+    """The gateway on four demo systems, on this machine only."""
+    from gateway.commands import demo as command
+
+    raise typer.Exit(asyncio.run(command.run(port=port, people=people, seed=seed, check=check)))
+
+
+@app.command()
+def serve(config: Config) -> None:
+    """The gateway, in the foreground."""
+    from gateway import settings
+    from gateway.commands import serve as command
+
+    asyncio.run(command.run(settings.load_with_fields(config)))
+
+
+@app.command()
+def query(
+    file: Annotated[str, typer.Argument(metavar="FILE", help="A GraphQL document; - reads standard input.")],
+    variable: Annotated[
+        list[str] | None,
+        typer.Option("--variable", "-v", metavar="NAME=VALUE", help="A variable; repeatable."),
+    ] = None,
+    url: Annotated[str, typer.Option(help="Where the gateway answers.")] = URL,
+    api_key_env: Annotated[
+        str, typer.Option(metavar="NAME", help="Environment variable that holds the API key.")
+    ] = "C360_API_KEY",
+    purpose: Annotated[str | None, typer.Option(help="What the data is for (header X-Purpose).")] = None,
+    operation: Annotated[str | None, typer.Option(help="Which operation of the document to run.")] = None,
+) -> None:
+    """One query against a running gateway; exits 1 when the answer has errors."""
+    from gateway.commands import query as command
+
+    raise typer.Exit(
+        command.run(
+            file, variable or [], url=url, api_key_env=api_key_env, purpose=purpose, operation=operation
+        )
+    )
+
+
+@app.command()
+def check(
+    config: Config,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the findings as JSON.")] = False,
+) -> None:
+    """Verifies settings, store, cache and each source; says what is wrong and how to mend it."""
+    from gateway.commands import check as command
+
+    raise typer.Exit(command.run(config, as_json=as_json))
+
+
+@app.command()
+def export_schema(
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", metavar="FILE", help="Where to write it, instead of standard output."),
+    ] = None,
+) -> None:
+    """The GraphQL schema as text."""
+    from gateway.schema import build_schema
+    from gateway.serving import StartError
+
+    text = build_schema().as_str().rstrip("\n") + "\n"
+    if output is None:
+        sys.stdout.write(text)
+        return
+    try:
+        output.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise StartError(f"{output} cannot be written: {error.strerror}") from None

@@ -1,0 +1,1 @@
+"""How a GraphQL document is prepared and run."""
