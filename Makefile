@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 
-.PHONY: install demo test lint live bench schema lock graphiql clean help
+.PHONY: install demo test lint live specs bench schema lock graphiql clean help
 
 help:  ## what there is
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -42,6 +42,10 @@ lint: install  ## ruff, mypy --strict, import contracts
 
 live: install  ## the proof on real servers: Tryton, Vendure, Request Tracker, Dovecot
 	@$(BIN)/python -m pytest tests/live --live -q
+
+specs: install  ## the adapters' requests and the sandbox's answers against the vendors' descriptions (Prism, from npm)
+	@$(BIN)/python -m tests.specs.prism
+	@C360_NEED_PRISM=1 $(BIN)/python -m pytest tests/specs -q
 
 schema: install  ## write schema.graphql from the code
 	@$(BIN)/c360 export-schema --output schema.graphql

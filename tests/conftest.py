@@ -56,5 +56,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> Iterat
     missing = [n for n in ("PostgreSQL", "Redis") if n not in used]
     terminalreporter.write_sep("-", "services")
     terminalreporter.write_line("used: " + (", ".join(used) or "none"))
-    terminalreporter.write_line("not running, tests that need them skipped: " + (", ".join(missing) or "none"))
+    terminalreporter.write_line(
+        "not running, tests that need them skipped: " + (", ".join(missing) or "none")
+    )
     return None

@@ -124,7 +124,7 @@ def _is_secret(model: type[AdapterSettings], name: str) -> bool:
 
 
 def _resolved(value: Any) -> Any:
-    return "from-the-environment" if isinstance(value, dict) and set(value) == {"env"} else value
+    return "from-the-environment-us21" if isinstance(value, dict) and set(value) == {"env"} else value
 
 
 @each_adapter
