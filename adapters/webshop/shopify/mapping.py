@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from adapters.kit.money import padded
 from adapters.kit.text import text, utc
 from adapters.records import (
     Address,
@@ -93,7 +94,10 @@ def line(found: models.Line) -> OrderLine:
 
 def money(bag: models.MoneyBag | None) -> Money | None:
     """An amount in the shop's currency."""
-    return Money(amount=bag.shop_money.amount, currency=bag.shop_money.currency_code) if bag else None
+    if bag is None:
+        return None
+    currency = bag.shop_money.currency_code
+    return Money(amount=padded(bag.shop_money.amount, currency), currency=currency)
 
 
 def _status(found: models.Order) -> OrderStatus:
