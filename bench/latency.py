@@ -3,26 +3,36 @@
     python -m bench.latency [--people N] [--rounds N]
 
 HubSpot, Shopify, Zendesk and Mailchimp answer after 20, 40, 60 and 30 ms. The slowest chain is measured, not assumed: in each
-round bare clients make the calls that must wait for one another, right after the gateway's answer, on the same machine.
+round every adapter is asked alone for what the view needs of it, and the slowest of these is what the answer is compared with.
 """
 
 from __future__ import annotations
 
 import argparse
+import asyncio
 import json
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from functools import partial
 
-import httpx
-
+from adapters.base import Call, KeyType, MatchKey, Owner, Window
+from adapters.records import RecordKind
 from bench.gateway import Running, document, running
+from tests.sources import on_sandbox
 
 LATENCY = {"hubspot": 20, "shopify": 40, "zendesk": 60, "mailchimp": 30}
-CHAINS = {"hubspot": 2, "shopify": 2, "zendesk": 1, "mailchimp": 1}
-"""Calls that wait for one another: contacts before companies, which orders before their lines."""
+Chain = Callable[[Call], Awaitable[object]]
 
 EMAIL = "ada.yilmaz@example.com"
+
+
+LOOK_UP = {
+    "crm": MatchKey(KeyType.EMAIL, EMAIL),
+    "webshop": MatchKey(KeyType.PHONE, "+493090182017"),
+    "support": MatchKey(KeyType.EMAIL, EMAIL),
+    "email": MatchKey(KeyType.EMAIL, EMAIL),
+}
 
 
 def main() -> None:
@@ -39,18 +49,21 @@ def main() -> None:
 
 
 def measure(gateway: Running, rounds: int) -> dict[str, object]:
+    """Medians and quartiles over the rounds."""
     found = gateway.ask("query($e: String!) { customer(by: {email: $e}) { id } }", e=EMAIL)
     customer_id = found["customer"]["id"]
     query = document("customer")
-    for _ in range(5):
-        gateway.ask(query, id=customer_id)
-    chains = [_chain(gateway, system, length) for system, length in CHAINS.items()]
-    answers, slowest = [], []
-    cpu = gateway.cpu_s()
-    for _ in range(rounds):
-        answers.append(_timed(lambda: gateway.ask(query, id=customer_id)))
-        slowest.append(max(_timed(chain) for chain in chains))
-    cpu = gateway.cpu_s() - cpu
+    with asyncio.Runner() as runner:
+        chains = runner.run(_chains(gateway))
+        for _ in range(5):
+            gateway.ask(query, id=customer_id)
+            _slowest(runner, chains)
+        answers, slowest = [], []
+        cpu = gateway.cpu_s()
+        for _ in range(rounds):
+            answers.append(_timed(lambda: gateway.ask(query, id=customer_id)))
+            slowest.append(_slowest(runner, chains))
+        cpu = gateway.cpu_s() - cpu
     ratios = [a / c for a, c in zip(answers, slowest, strict=True)]
     return {
         "answer ms (median)": round(statistics.median(answers) * 1e3, 1),
@@ -63,31 +76,33 @@ def measure(gateway: Running, rounds: int) -> dict[str, object]:
     }
 
 
-def _chain(gateway: Running, system: str, length: int) -> Callable[[], None]:
-    """A bare client that makes as many calls, one after the other, as the adapter's longest chain has."""
-    place = gateway.endpoints[system]
-    secret = place.get("token") or place["key"]
-    headers = {
-        "hubspot": {"authorization": f"Bearer {secret}"},
-        "shopify": {"x-shopify-access-token": secret},
-        "zendesk": {"authorization": httpx.BasicAuth(f"{place.get('email')}/token", secret)._auth_header},
-        "mailchimp": {"authorization": f"Bearer {secret}"},
-    }[system]
-    client = httpx.Client(base_url=place["url"], headers=headers, trust_env=False)
-    call: dict[str, Callable[[], httpx.Response]] = {
-        "hubspot": lambda: client.get("/crm/v3/objects/contacts", params={"limit": 1}),
-        "shopify": lambda: client.post(
-            "/admin/api/2026-10/graphql.json", json={"query": "{ shop { name } }"}
-        ),
-        "zendesk": lambda: client.get("/api/v2/users/show_many", params={"ids": "1"}),
-        "mailchimp": lambda: client.get("/3.0/ping"),
-    }
+async def _chains(gateway: Running) -> list[Chain]:
+    """What each source is asked in the whole view, alone: the adapter's own calls, for the record that Ada has there."""
+    chains: list[Chain] = []
+    for adapter in on_sandbox(gateway.endpoints):
+        found = await adapter.find([LOOK_UP[adapter.name]], _call())
+        record = next(iter(found.values())).profiles[0].id
+        chains.append(partial(adapter.read, [record], adapter.manifest.kinds[RecordKind.PROFILE].parts))
+        for kind, support in adapter.manifest.kinds.items():
+            if kind not in (RecordKind.PROFILE, RecordKind.COMMENT):
+                window = Window(limit=20)
+                chains.append(partial(adapter.page, kind, [Owner(ref=record)], window, support.parts))
+    return chains
 
-    def chain() -> None:
-        for _ in range(length):
-            call[system]().raise_for_status()
 
-    return chain
+def _slowest(runner: asyncio.Runner, chains: list[Chain]) -> float:
+    """Seconds that the slowest of the chains takes, each run alone."""
+
+    async def run(chain: Chain) -> float:
+        started = time.perf_counter()
+        await chain(_call())
+        return time.perf_counter() - started
+
+    return max(runner.run(run(chain)) for chain in chains)
+
+
+def _call() -> Call:
+    return Call(deadline=time.monotonic() + 30)
 
 
 def _timed(work: Callable[[], object]) -> float:
