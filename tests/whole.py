@@ -17,7 +17,7 @@ from adapters.email.mailchimp import adapter as mailchimp
 from adapters.support.zendesk import adapter as zendesk
 from adapters.webshop.shopify import adapter as shopify
 from gateway.app import create_app
-from gateway.settings import Auth, AuthMode, Environment, Identity, Server, Settings, Source
+from gateway.settings import Auth, AuthMode, Cache, Environment, Identity, Server, Settings, Source
 from sandbox import hubspot as sandbox_hubspot
 from sandbox import mailchimp as sandbox_mailchimp
 from sandbox import shopify as sandbox_shopify
@@ -37,7 +37,7 @@ def world() -> World:
     return build(120, 7)
 
 
-def _settings(folder: Path, deadline: float) -> Settings:
+def _settings(folder: Path, deadline: float, store: str | None, cache_url: str) -> Settings:
     quick = {"retries": 0}
     tables = {
         "crm": (
@@ -64,10 +64,11 @@ def _settings(folder: Path, deadline: float) -> Settings:
         server=Server(deadline=deadline),
         auth=Auth(mode=AuthMode.DEVELOPMENT),
         identity=Identity(
-            url=SecretStr(f"sqlite+aiosqlite:///{folder / 'map.sqlite'}"),
+            url=SecretStr(store or f"sqlite+aiosqlite:///{folder / 'map.sqlite'}"),
             secret=SecretStr("a secret of the tests, long enough"),
             default_country="DE",
         ),
+        cache=Cache(url=SecretStr(cache_url)),
         sources={
             name: Source(adapter=kind, settings=TYPES[kind].settings(**own, **quick))
             for name, (kind, own) in tables.items()
@@ -77,7 +78,11 @@ def _settings(folder: Path, deadline: float) -> Settings:
 
 @contextlib.asynccontextmanager
 async def gateway(
-    folder: Path, wrap: Wrap | None = None, deadline: float = 20.0
+    folder: Path,
+    wrap: Wrap | None = None,
+    deadline: float = 20.0,
+    store: str | None = None,
+    cache_url: str = "memory://",
 ) -> AsyncIterator[httpx.AsyncClient]:
     """An HTTP client of a gateway whose upstream calls go through `wrap`."""
     controls = {system: Controls() for system in SYSTEMS}
@@ -91,7 +96,7 @@ async def gateway(
         types[name] = msgspec.structs.replace(
             kind, build=lambda source, s, _t, kind=kind, outer=outer: kind.build(source, s, outer)
         )
-    app = create_app(_settings(folder, deadline), types)
+    app = create_app(_settings(folder, deadline, store, cache_url), types)
     async with app.router.lifespan_context(app):
         transport = httpx.ASGITransport(app, client=("127.0.0.1", 1))
         async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:

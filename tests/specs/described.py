@@ -22,8 +22,12 @@ class _Yaml(yaml.SafeLoader):
     """Reads `=` and times as text, which is what they are in an OpenAPI document."""
 
 
+def _as_text(loader: yaml.SafeLoader, node: yaml.ScalarNode) -> Any:
+    return loader.construct_scalar(node)
+
+
 for _tag in ("value", "timestamp"):
-    _Yaml.add_constructor(f"tag:yaml.org,2002:{_tag}", lambda loader, node: loader.construct_scalar(node))
+    _Yaml.add_constructor(f"tag:yaml.org,2002:{_tag}", _as_text)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,9 +47,7 @@ class Description:
     @cached_property
     def document(self) -> dict[str, Any]:
         text = self.path.read_text(encoding="utf-8")
-        loaded: dict[str, Any] = (
-            json.loads(text) if self.file.endswith(".json") else yaml.load(text, _Yaml)  # noqa: S506
-        )
+        loaded: dict[str, Any] = json.loads(text) if self.file.endswith(".json") else yaml.load(text, _Yaml)
         return loaded
 
     def template(self, method: str, path: str) -> str | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from datetime import UTC, datetime
@@ -19,7 +20,6 @@ from tests.specs.wire import Exchange, Wire
 from tests.specs.worlds import CROWD_PHONE, TIE, Crowded
 
 NONE: frozenset[str] = frozenset()
-SETTINGS = {"call_timeout": 100.0, "read_timeout": 60.0, "connect_timeout": 20.0, "retries": 0}
 STEPS = 40
 WRONG: dict[str, tuple[str, str, Any]] = {
     "contacts": ("POST", "/crm/v3/objects/contacts/search", {"limit": "many"}),
@@ -35,6 +35,12 @@ HOSTILE = (
     "a,b", "a b", "Zoë Müller-Łukasz", "山田 太郎", "محمد", "𝔘𝔫𝔦", "x" * 400, "9" * 30, "+49", "+" + "1" * 40,
     "{{7*7}}", "${x}", "a\r\nx-injected: 1", "\u202e\u200b",
 )  # fmt: skip
+
+
+def settings_of(kind: AdapterType, **values: Any) -> Any:
+    """The adapter's settings with waits that a busy machine needs, and without repeats that would hide a refusal."""
+    waits = {"call_timeout": 100.0, "read_timeout": 60.0, "connect_timeout": 20.0, "retries": 0}
+    return kind.settings(**{**waits, **values})
 
 
 def call() -> Call:
@@ -109,16 +115,17 @@ async def _tried(adapter: Adapter, key: MatchKey) -> bool:
     try:
         await adapter.find([key], call())
     except SourceRejected as error:
-        assert "not sent" in error.detail, f"the sandbox refused {key.type.value} {key.value!r}: {error}"
-        return False
+        if "not sent" in error.detail:
+            return False
+        raise
     return True
 
 
 async def drive_hubspot(wire: Wire, endpoint: Mapping[str, str], crowd: Crowded) -> None:
     """Contacts, their companies, and changes with a tie that is longer than a page."""
-    settings = HUBSPOT.settings(
-        token=SecretStr(endpoint["token"]), base_url=wire.vendor.address, default_country="DE",
-        searches_per_second=1_000, external_ids={"webshop_id": "shop"}, **SETTINGS,
+    settings = settings_of(
+        HUBSPOT, token=SecretStr(endpoint["token"]), base_url=wire.vendor.address, default_country="DE",
+        searches_per_second=1_000, external_ids={"webshop_id": "shop"},
     )  # fmt: skip
     adapter = HUBSPOT.build("crm", settings, wire)
     contacts = list(crowd.world.contacts)
@@ -151,7 +158,7 @@ def _more_companies() -> Callable[[Exchange], Any]:
         if "associations" not in exchange.url.path or not left:
             return None
         left.pop()
-        body = exchange.answer
+        body = copy.deepcopy(exchange.answer)
         for result in body["results"]:
             for to in result["to"]:
                 to["associationTypes"] = to["associationTypes"][1:]
@@ -163,9 +170,9 @@ def _more_companies() -> Callable[[Exchange], Any]:
 
 async def drive_zendesk(wire: Wire, endpoint: Mapping[str, str], crowd: Crowded) -> None:
     """Users, organizations, tickets up to the search's cap within one second, comments, both exports."""
-    settings = ZENDESK.settings(
-        base_url=wire.vendor.address, email=endpoint["email"], api_token=SecretStr(endpoint["token"]),
-        default_country="DE", exports_per_minute=1_000, **SETTINGS,
+    settings = settings_of(
+        ZENDESK, base_url=wire.vendor.address, email=endpoint["email"], api_token=SecretStr(endpoint["token"]),
+        default_country="DE", exports_per_minute=1_000,
     )  # fmt: skip
     adapter = ZENDESK.build("support", settings, wire)
     await adapter.check(call())
@@ -217,7 +224,7 @@ async def drive_mailchimp(wire: Wire, endpoint: Mapping[str, str], crowd: Crowde
         places = [Position(moment(TIE + 1_100), ""), Position(moment(TIE + 2), "")]
         await page_each_way(adapter, RecordKind.EMAIL_EVENT, owners, places, 60)
         assert await follow_changes(adapter, RecordKind.PROFILE) > 3
-    settings = MAILCHIMP.settings(api_key=SecretStr(endpoint["key"]), base_url=root, **SETTINGS)
+    settings = settings_of(MAILCHIMP, api_key=SecretStr(endpoint["key"]), base_url=root)
     adapter = MAILCHIMP.build("email", settings, wire)
     wire.alter = _no_feed_by(crowd.reader.id)
     await adapter.page(RecordKind.EMAIL_EVENT, owners[:1], Window(limit=80), NONE, call())
@@ -227,8 +234,9 @@ async def drive_mailchimp(wire: Wire, endpoint: Mapping[str, str], crowd: Crowde
 
 async def _mailchimps(wire: Wire, root: str, endpoint: Mapping[str, str]) -> AsyncIterator[Adapter]:
     own: dict[str, Any] = {"base_url": root, "api_key": SecretStr(endpoint["key"]), "page_size": 25}
-    for more in ({}, {"list_ids": (endpoint["list_id"],)}):
-        adapter = MAILCHIMP.build("email", MAILCHIMP.settings(**own, **more, **SETTINGS), wire)
+    audiences: list[dict[str, Any]] = [{}, {"list_ids": (endpoint["list_id"],)}]
+    for more in audiences:
+        adapter = MAILCHIMP.build("email", settings_of(MAILCHIMP, **own, **more), wire)
         yield adapter
         await adapter.aclose()
 

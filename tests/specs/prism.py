@@ -16,7 +16,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from tests.live.systems.packages import install_once
-from tests.live.systems.processes import Processes, Server
+from tests.live.systems.processes import HarnessError, Processes, Server
 from tests.specs.described import Description
 
 PACKAGE = "@stoplight/prism-cli@5.16.0"
@@ -78,9 +78,8 @@ def proxies(upstreams: Mapping[Description, str]) -> Iterator[dict[str, str]]:
         waiting: list[tuple[Server, Path]] = []
         for description, upstream in upstreams.items():
             port, log = _free_port(), Path(logs) / f"{description.name}.log"
-            command = [
-                program(), "proxy", "-h", "127.0.0.1", "-p", str(port), description.path, upstream,
-            ]  # fmt: skip
+            command: list[str | Path] = [program(), "proxy", "-h", "127.0.0.1", "-p", str(port)]
+            command += [description.path, upstream]
             server = processes.spawn(f"Prism for {description.name}", command, log=log)
             waiting.append((server, log))
             addresses[description.name] = f"http://127.0.0.1:{port}"
@@ -99,5 +98,6 @@ def _free_port() -> int:
 if __name__ == "__main__":
     try:
         install()
-    except RuntimeError as error:
-        sys.exit(str(error) if os.environ.get("CI", "").lower() == "true" else 0)
+    except (RuntimeError, HarnessError) as error:
+        sys.stderr.write(f"Prism could not be installed: {error}\n")
+        sys.exit(1 if os.environ.get("CI", "").lower() == "true" else 0)

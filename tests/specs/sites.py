@@ -43,7 +43,10 @@ class Source:
         files = sorted(Path(module.__file__).parent.glob("*.py"))
         self._trees = {str(file): ast.parse(file.read_text(encoding="utf-8")) for file in files}
         self._functions = [
-            (file, node) for file, tree in self._trees.items() for node in ast.walk(tree) if _is_function(node)
+            (file, node)
+            for file, tree in self._trees.items()
+            for node in ast.walk(tree)
+            if isinstance(node, Function)
         ]
 
     def sites(self) -> list[Site]:
@@ -51,7 +54,11 @@ class Source:
         found = []
         for file, function in self._functions:
             for call in _calls(function):
-                if isinstance(call.func, ast.Attribute) and call.func.attr in _METHODS and _on_self(call.func):
+                if (
+                    isinstance(call.func, ast.Attribute)
+                    and call.func.attr in _METHODS
+                    and _on_self(call.func)
+                ):
                     operations = frozenset(self._values(call.args[0], function))
                     found.append(
                         Site(
@@ -88,9 +95,8 @@ class Source:
                 if isinstance(node, ast.Assign)
                 and any(isinstance(t, ast.Name) and t.id == expression.id for t in node.targets)
             ]
-            values = assigned or []
-            if values:
-                return {text for value in values for text in self._values(value, function)}
+            if assigned:
+                return {text for value in assigned for text in self._values(value, function)}
             return self._from_callers(expression.id, function)
         raise AssertionError(f"line {expression.lineno}: the operation's name is not to be found out")
 
@@ -108,16 +114,12 @@ class Source:
         return found
 
 
-def _is_function(node: ast.AST) -> bool:
-    return isinstance(node, Function)
-
-
 def _calls(function: Function) -> Iterator[ast.Call]:
     """The calls in a function, lambdas included, without those of the functions defined in it."""
     waiting: list[ast.AST] = list(function.body)
     while waiting:
         node = waiting.pop()
-        if _is_function(node):
+        if isinstance(node, Function):
             continue
         if isinstance(node, ast.Call):
             yield node

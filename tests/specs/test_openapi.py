@@ -12,7 +12,7 @@ from tests.specs.wire import Exchange
 
 pytestmark = pytest.mark.timeout(600)
 
-PAGING = "Zendesk's general pages on offset and cursor pagination; the OpenAPI document leaves it out of most endpoints"
+PAGING = "the document's text on the endpoint: offset or cursor pagination, with a link to the page that explains it"
 UNDESCRIBED: dict[str, dict[str, str]] = {
     "zendesk": {
         "find.users ?per_page": PAGING,
@@ -21,8 +21,8 @@ UNDESCRIBED: dict[str, dict[str, str]] = {
         "page.tickets_of_second ?page[after]": PAGING,
         "page.comments ?page[after]": PAGING,
         "page.comments ?page[size]": PAGING,
-        "page.comments ?sort": "the page of List Comments: `sort=-created_at` with cursor pagination",
-        "changes.tickets ?per_page": "the page of Incremental Exports; the document has it for users alone",
+        "page.comments ?sort": "the document's text on the endpoint: -created_at, with cursor pagination",
+        "changes.tickets ?per_page": "listed for the export of users, whose guide is this one's too",
     }
 }
 """Vendor -> what its adapter sends although the OpenAPI document does not name it -> where the vendor does."""
@@ -79,8 +79,12 @@ def test_every_parameter_in_the_source_was_sent(run: Run) -> None:
 def test_wrong_requests_and_wrong_answers_are_noticed(run: Run) -> None:
     """The same Prisms, each given one request with a value of the wrong type and one answer of the wrong shape."""
     documents = {one.name for one in run.vendor.descriptions}
-    assert {name for name, e in run.spoiled if any(v.where.startswith("request") for v in e.violations)} == documents
-    assert {name for name, e in run.spoiled if any(v.where.startswith("response") for v in e.violations)} == documents
+    assert {
+        name for name, e in run.spoiled if any(v.where.startswith("request") for v in e.violations)
+    } == documents
+    assert {
+        name for name, e in run.spoiled if any(v.where.startswith("response") for v in e.violations)
+    } == documents
 
 
 def test_the_sandbox_as_it_usually_answers_adds_nulls_alone(run: Run) -> None:

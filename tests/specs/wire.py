@@ -73,7 +73,7 @@ class Wire(httpx.AsyncBaseTransport):
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         description, path = self.vendor.description_of(str(request.url))
-        exchange = _noted(request)
+        exchange = noted(request)
         exchange.template = description.template(request.method, path) or "undescribed path"
         if exchange.template != "undescribed path":
             exchange.undescribed = frozenset(
@@ -110,7 +110,7 @@ class Wire(httpx.AsyncBaseTransport):
         await self._network.aclose()
 
 
-def _noted(request: httpx.Request) -> Exchange:
+def noted(request: httpx.Request) -> Exchange:
     """The request, and from the stack which operation it is and where in the adapter it was made."""
     operation, places = "", set()
     frame: FrameType | None = sys._getframe(1)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from dataclasses import dataclass, replace
 
+from sandbox.build import build
 from sandbox.records import (
     HubSpotContact,
     MailMember,
@@ -15,7 +16,7 @@ from sandbox.records import (
     ZendeskTicket,
     ZendeskUser,
 )
-from sandbox.world import NOW, World, build
+from sandbox.world import NOW, World
 from sandbox.writers import contact_id, identity, put_contact
 
 CROWD_PHONE = "+49305550199"
@@ -164,9 +165,12 @@ def _shop(world: World) -> tuple[ShopCustomer, ShopOrder]:
         phone=CROWD_PHONE,
     )
     world.customers.put(buyer)
+    for number in range(70):
+        other = f"gid://shopify/Customer/{world.new_id('shopify.customer')}"
+        world.customers.put(replace(buyer, id=other, email=f"crowd{number}@example.com"))
     order = next(order for order in world.orders if order.lines and order.refunds)
     line = order.lines[0]
-    lines = [replace(line, id=f"gid://shopify/LineItem/{n}", sku=f"S{n}") for n in range(1, 24)]
+    lines = [replace(line, id=f"gid://shopify/LineItem/{n}", sku=f"S{n}") for n in range(1, 201)]
     orders = [
         replace(
             order,

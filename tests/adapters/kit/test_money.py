@@ -13,8 +13,8 @@ from adapters.kit.money import padded
 
 @pytest.mark.parametrize(
     ("amount", "currency", "shown"),
-    [("17.8", "EUR", "17.80"), ("17", "EUR", "17.00"), ("1200", "JPY", "1200"), ("1200.0", "JPY", "1200"), ("1.5", "KWD", "1.500"),
-     ("0.333", "EUR", "0.333"), ("1E+2", "USD", "100.00")],
+    [("17.8", "EUR", "17.80"), ("17", "EUR", "17.00"), ("1200", "JPY", "1200"), ("1200.0", "JPY", "1200"),
+     ("1.5", "KWD", "1.500"), ("0.333", "EUR", "0.333"), ("1E+2", "USD", "100.00")],
 )  # fmt: skip
 def test_padding(amount: str, currency: str, shown: str) -> None:
     assert str(padded(Decimal(amount), currency)) == shown

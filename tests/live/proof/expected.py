@@ -67,6 +67,8 @@ class Expectations:
             "id": CUSTOMER_ID,
             "redirectedFrom": None,
             **self._profile(known, said),
+            # nothing was said, and a source that might have is not there
+            "preferences": None if missing in (CRM, WEBSHOP) else [],
             "orders": None if missing == WEBSHOP and orders else _connection(orders),
             "tickets": None if missing == SUPPORT and tickets else _connection(tickets),
             "messages": None if missing == MAILBOX and known.mail else _connection(mails),
@@ -317,7 +319,8 @@ def _order(order: Order, plan: OrderPlan, traces: Traces) -> Node:
         "discount": money(Decimal(0)),
         "refunded": money(Decimal(0)),
         "linesTruncated": False,
-        "cancelledAt": between(order.placed_at) if cancelled else None,
+        # the shop keeps whole seconds of it
+        "cancelledAt": between(order.placed_at - _SECOND) if cancelled else None,
         "cancelReason": "changed my mind" if cancelled else None,
         "channel": None,
         "paymentMethods": ["invoice" if plan.outcome is Outcome.AUTHORIZED else "prepaid"],
