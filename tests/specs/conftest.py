@@ -12,6 +12,7 @@ import httpx
 import pytest
 import pytest_asyncio
 
+from adapters.errors import SourceError
 from sandbox.controls import Controls
 from sandbox.server import Sandbox, running
 from tests.conftest import CI
@@ -117,6 +118,9 @@ async def run(
                 spoiled=await _spoiled(wire, sandbox.controls[vendor.name]),
                 usual=await _usual(wire.exchanges, sandbox, vendor),
             )
+        except SourceError as error:
+            error.add_note(f"{error.detail}; after {len(wire.exchanges)} requests")
+            raise
         finally:
             await wire.finish()
     sides = [sum(done.violations(side).values()) for side in ("request", "response")]

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import shutil
-import socket
 import sys
 import tempfile
 import time
@@ -22,7 +22,7 @@ from tests.specs.described import Description
 PACKAGE = "@stoplight/prism-cli@5.16.0"
 CACHE_VARIABLE = "C360_PRISM_CACHE"
 NEED_VARIABLE = "C360_NEED_PRISM"
-READY = "Prism is listening"
+READY = re.compile(r"Prism is listening on (http://127\.0\.0\.1:\d+)")
 START_SECONDS = 240.0
 INSTALL_SECONDS = 600.0
 
@@ -74,25 +74,25 @@ def proxies(upstreams: Mapping[Description, str]) -> Iterator[dict[str, str]]:
     nothing else, so that every request and answer goes its whole way.
     """
     with contextlib.closing(Processes()) as processes, tempfile.TemporaryDirectory() as logs:
-        addresses: dict[str, str] = {}
-        waiting: list[tuple[Server, Path]] = []
+        waiting: dict[str, tuple[Server, Path]] = {}
         for description, upstream in upstreams.items():
-            port, log = _free_port(), Path(logs) / f"{description.name}.log"
-            command: list[str | Path] = [program(), "proxy", "-h", "127.0.0.1", "-p", str(port)]
+            log = Path(logs) / f"{description.name}.log"
+            command: list[str | Path] = [program(), "proxy", "-h", "127.0.0.1", "-p", "0"]
             command += [description.path, upstream]
-            server = processes.spawn(f"Prism for {description.name}", command, log=log)
-            waiting.append((server, log))
-            addresses[description.name] = f"http://127.0.0.1:{port}"
+            waiting[description.name] = (
+                processes.spawn(f"Prism for {description.name}", command, log=log),
+                log,
+            )
         deadline = time.monotonic() + START_SECONDS
-        for server, log in waiting:
-            server.wait_until(lambda log=log: READY in log.read_text(), deadline - time.monotonic())  # type: ignore[misc]
-        yield addresses
+        for server, log in waiting.values():
+            server.wait_until(lambda log=log: _address(log) is not None, deadline - time.monotonic())  # type: ignore[misc]
+        yield {name: _address(log) or "" for name, (_, log) in waiting.items()}
 
 
-def _free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
+def _address(log: Path) -> str | None:
+    """Where a Prism listens (the system chooses the port), once it does."""
+    found = READY.search(log.read_text(errors="replace"))
+    return found.group(1) if found else None
 
 
 if __name__ == "__main__":

@@ -69,7 +69,9 @@ class Wire(httpx.AsyncBaseTransport):
     alter: Alter | None = None
 
     def __post_init__(self) -> None:
-        self._network = httpx.AsyncHTTPTransport(trust_env=False)
+        # a connection for each request: Prism may close an idle one just as it is used again
+        one_each = httpx.Limits(max_connections=50, max_keepalive_connections=0)
+        self._network = httpx.AsyncHTTPTransport(trust_env=False, limits=one_each)
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         description, path = self.vendor.description_of(str(request.url))
