@@ -7,7 +7,6 @@ A loader lives as long as one request, so nothing it holds can reach another ask
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import time
 from collections.abc import Awaitable, Callable, Hashable, Mapping
@@ -217,12 +216,3 @@ class _Broken(SourceError):
 
     code = "INTERNAL"
     summary = "could not be read"
-
-
-@contextlib.asynccontextmanager
-async def closing(loader: Loader) -> Any:
-    """Closes the loader at the end of the request, also when the client leaves early."""
-    try:
-        yield loader
-    finally:
-        await loader.aclose()
