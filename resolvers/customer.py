@@ -18,7 +18,7 @@ from adapters.records import RecordKind
 from resolvers.connection import Place, Slice, merge_pages
 from resolvers.errors import FieldPath, SourceFailure
 from resolvers.identity import keys as match_keys
-from resolvers.identity.map import IdentityMap
+from resolvers.identity.map import IdentityMap, SharedKeys
 from resolvers.identity.store import Evidence, Member, StoredCustomer
 from resolvers.loading import Loader
 from resolvers.merge import FIELDS, Merged, MergeRules, Observed
@@ -56,11 +56,13 @@ class CustomerView:
         sources: Sources,
         rules: MergeRules,
         identity: IdentityMap,
+        shared: SharedKeys,
     ) -> None:
         self.id = stored.id
         self.redirected_from = stored.redirected_from
         self.members: tuple[Member, ...] = tuple(m for m in stored.members if m.source in sources)
         self._loader, self._sources, self._rules, self._identity = loader, sources, rules, identity
+        self._shared = shared
         self._fetched: dict[str, datetime] = {}
         self._failed: dict[str, SourceFailure] = {}
         self._busy = 0
@@ -71,9 +73,7 @@ class CustomerView:
         """The surviving values of a field of `merge.FIELDS`: at most one, unless it is a list."""
         with self._working():
             field = FIELDS[name]
-            members = [
-                m for m in self.members if field.needs & self._sources.manifest(m.source).profile_fields
-            ]
+            members = self._able(field.needs)
             part = frozenset({field.part}) if field.part else frozenset[str]()
             return self._rules.merge(name, await self._observed(members, part, path))
 
@@ -83,11 +83,7 @@ class CustomerView:
 
     def answered(self, name: str) -> bool:
         """Whether a list may be shown as empty: no source that could fill it failed."""
-        needs = FIELDS[name].needs
-        return not any(
-            m.source in self._failed and needs & self._sources.manifest(m.source).profile_fields
-            for m in self.members
-        )
+        return not any(m.source in self._failed for m in self._able(FIELDS[name].needs))
 
     async def activities(
         self,
@@ -99,21 +95,19 @@ class CustomerView:
     ) -> Slice | None:
         """One page of these kinds, newest first; None when every source that should have contributed failed."""
         with self._working():
-            owned = [o for kind in kinds for o in self._record_owners(kind)]
+            by_record = [o for kind in kinds for o in self._record_owners(kind)]
             by_email = [(s, k) for k in kinds for s in self._sources.having(k) if self._owned_by_email(s, k)]
-            streams = list(owned)
-            if by_email:
-                owner = await self._email_owner(path)
-                streams += [(s, k, owner) for s, k in by_email] if owner.emails else []
-            pages = await asyncio.gather(
-                *(self._window(s, k, o, first, after, parts, path) for s, k, o in streams)
+            windows = [self._window(s, k, o, first, after, parts, path) for s, k, o in by_record]
+            pages, mailed = await asyncio.gather(
+                asyncio.gather(*windows), self._mailed(by_email, first, after, parts, path)
             )
-            good = [p for p in pages if p is not None]
-            failed = tuple(s for (s, _, _), p in zip(streams, pages, strict=True) if p is None)
-            if streams and not good:
+            found = [*zip((s for s, _, _ in by_record), pages, strict=True), *mailed]
+            good = [page for _, page in found if page is not None]
+            if found and not good:
                 return None
             records, has_next = merge_pages(good, first)
-            return Slice(records=records, has_next=has_next, partial=tuple(dict.fromkeys(failed)))
+            failed = dict.fromkeys(source for source, page in found if page is None)
+            return Slice(records=records, has_next=has_next, partial=tuple(failed))
 
     async def evidence(self) -> Sequence[Evidence]:
         """Why these records are one customer."""
@@ -140,6 +134,10 @@ class CustomerView:
         """A source that failed while the customer was looked up may have records of theirs that nobody could see."""
         fetch = self._loader.fetches.get(name)
         return fetch.failure if fetch and fetch.at is None else None
+
+    def _able(self, needs: frozenset[str]) -> list[Member]:
+        """The members whose source can fill one of these profile fields."""
+        return [m for m in self.members if needs & self._sources.manifest(m.source).profile_fields]
 
     async def _observed(
         self, members: Sequence[Member], parts: frozenset[str], path: FieldPath | None
@@ -174,12 +172,36 @@ class CustomerView:
             if kind in self._sources.manifest(m.source).kinds and not self._owned_by_email(m.source, kind)
         ]
 
+    async def _mailed(
+        self,
+        streams: Sequence[tuple[str, RecordKind]],
+        first: int,
+        after: Place | None,
+        parts: frozenset[str],
+        path: FieldPath | None,
+    ) -> list[tuple[str, Page | None]]:
+        """The windows of kinds that are found by e-mail address. A source that could not tell its addresses is missing too."""
+        if not streams:
+            return []
+        owner = await self._email_owner(path)
+        needs = FIELDS["email_addresses"].needs
+        silent = [m.source for m in self._able(needs) if m.source in self._failed]
+        asked = streams if owner.emails else []
+        pages = await asyncio.gather(
+            *(self._window(s, k, owner, first, after, parts, path) for s, k in asked)
+        )
+        return [*((s, None) for s in silent), *zip((s for s, _ in asked), pages, strict=True)]
+
     async def _email_owner(self, path: FieldPath | None) -> Owner:
-        """The customer's own addresses: one that other people share would show their correspondence."""
+        """The customer's own addresses: one that other people share would show their correspondence.
+
+        It waits until no profile is under way any more, so that many customers' mailboxes are asked in one batch.
+        """
         merged = await self.merged("email_addresses", path)
+        await self._loader.settled("read")
         found = {e for m in merged if (e := match_keys.email(m.value.value))}
         keys = {MatchKey(KeyType.EMAIL, e) for e in found}
-        own = keys - await self._identity.shared(keys)
+        own = keys - await self._shared.among(keys)
         return Owner(ref=self.id, emails=tuple(sorted(k.value for k in own)))
 
     async def _window(

@@ -16,7 +16,7 @@ from resolvers.connection import Place, Slice, merge_pages
 from resolvers.customer import CustomerView
 from resolvers.errors import AmbiguousKey, FieldPath, InvalidArgument, SourceFailure
 from resolvers.identity import keys as match_keys
-from resolvers.identity.map import IdentityMap
+from resolvers.identity.map import IdentityMap, SharedKeys
 from resolvers.identity.store import StoredCustomer
 from resolvers.loading import Loader
 from resolvers.merge import MergeRules
@@ -52,6 +52,7 @@ class Session:
         self.asker = asker
         self.engine = engine
         self._loader = Loader(engine.sources, asker)
+        self._shared = SharedKeys(engine.identity)
 
     @property
     def errors(self) -> list[SourceFailure]:
@@ -156,7 +157,7 @@ class Session:
 
     def _view(self, stored: StoredCustomer) -> CustomerView:
         engine = self.engine
-        return CustomerView(stored, self._loader, engine.sources, engine.rules, engine.identity)
+        return CustomerView(stored, self._loader, engine.sources, engine.rules, engine.identity, self._shared)
 
 
 def _uuid(value: str, argument: str) -> str:

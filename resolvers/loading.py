@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from collections import Counter
 from collections.abc import Awaitable, Callable, Hashable, Mapping
 from datetime import UTC, datetime
 from typing import Any, Generic, TypeVar
@@ -62,6 +63,8 @@ class Loader:
         self._pages: dict[Hashable, tuple[int, frozenset[str], asyncio.Future[Outcome[Page]]]] = {}
         self._finds: dict[tuple[str, MatchKey], asyncio.Future[Outcome[Found]]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
+        self._busy: Counter[str] = Counter()
+        self._quiet = asyncio.Condition()
         self.fetches: dict[str, Fetch] = {}
         self.failures: list[SourceFailure] = []
 
@@ -113,6 +116,11 @@ class Loader:
             future.set_result(Outcome(value=profile))
             self._profiles[ident] = (frozenset(), future)
 
+    async def settled(self, operation: str) -> None:
+        """Returns when no batch of this operation ("find", "read", "page") is open or under way."""
+        async with self._quiet:
+            await self._quiet.wait_for(lambda: not self._busy[operation])
+
     async def aclose(self) -> None:
         """Cancels what is still under way (the client has gone)."""
         for task in list(self._tasks):
@@ -124,6 +132,7 @@ class Loader:
         batch = self._open.get(shape)
         if batch is None:
             batch = self._open[shape] = _Batch()
+            self._busy[shape[0]] += 1
             # two turns: siblings that first had to wait for one resolved future still catch this batch
             loop = asyncio.get_running_loop()
             loop.call_soon(lambda: loop.call_soon(self._send, shape))
@@ -163,6 +172,12 @@ class Loader:
         for ident, future in batch.waiting.items():
             if not future.done():
                 future.set_result(Outcome(value=answer.get(ident), failure=failure))
+        await self._done(shape[0])
+
+    async def _done(self, operation: str) -> None:
+        self._busy[operation] -= 1
+        async with self._quiet:
+            self._quiet.notify_all()
 
     def _ask(self, shape: tuple[Any, ...], batch: _Batch, items: list[Any]) -> Awaitable[Mapping[Any, Any]]:
         adapter, call = self._sources[shape[1]], self._asker.call()

@@ -51,12 +51,19 @@ def email(value: str) -> str | None:
 
 
 def phone(value: str, country: str | None) -> str | None:
-    """E.164 of a valid phone number; `country` (ISO alpha-2) reads national forms. None where it is none."""
+    """E.164 of a phone number; `country` (ISO alpha-2) reads national forms. None where it is none.
+
+    A number with its country code need only be possible: numbering plans change. A national one must be valid in its country.
+    """
+    value = re.sub(r"^\s*00", "+", value)
     try:
         parsed = phonenumbers.parse(value, country)
     except phonenumbers.NumberParseException:
         return None
-    if not phonenumbers.is_valid_number(parsed):
+    international = value.lstrip().startswith("+")
+    if not (
+        phonenumbers.is_possible_number(parsed) if international else phonenumbers.is_valid_number(parsed)
+    ):
         return None
     return phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164)
 

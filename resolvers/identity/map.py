@@ -6,6 +6,7 @@ come back are linked, their other keys are asked in turn (bounded), and the link
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
@@ -57,7 +58,7 @@ class IdentityMap:
         canonical = match_keys.canonical(key)
         if key.type in (KeyType.EMAIL, KeyType.PHONE) and not match_keys.is_blocked(canonical):
             known = (await self.store.keys([self._tokens.of(canonical)]))[self._tokens.of(canonical)]
-            if self._is_fresh(known) and known.customers:
+            if self._is_fresh(known) and known.customers and not known.shared:
                 return known.customers
         found = await discover(self._sources, loader, self.options, keys=[key], path=path)
         clusters = [c for c in found.clusters if c.refs & found.hits]
@@ -112,10 +113,17 @@ class IdentityMap:
     async def _ids(self, found: Discovery, clusters: Sequence[Cluster]) -> list[str]:
         """Remembers the clusters and returns their customers, in order."""
         done = [await self.store.remember(self._links(c)) for c in clusters]
-        if found.asked:
-            await self.store.discovered({self._tokens.of(k): k in found.shared for k in found.asked})
+        await self.store.discovered(self._verdicts(found, clusters))
         await self._cache.drop([f"customer:{i}" for d in done for i in (d.customer_id, *d.merged)])
         return [d.customer_id for d in done]
+
+    def _verdicts(self, found: Discovery, remembered: Sequence[Cluster]) -> dict[str, bool]:
+        """What the asked keys are worth, by token. A key counts as discovered only when everybody who carries it is remembered;
+        that several people share it is worth knowing in any case."""
+        others = {k for c in found.clusters if c not in remembered for k in c.keys}
+        return {
+            self._tokens.of(k): k in found.shared for k in found.asked if k in found.shared or k not in others
+        }
 
     def _links(self, cluster: Cluster) -> NewLinks:
         return NewLinks(
@@ -123,3 +131,25 @@ class IdentityMap:
             links=tuple((link, self._tokens.of(link.key) if link.key else None) for link in cluster.links),
             tokens=tuple((self._tokens.of(k), c.ref) for c in cluster.candidates for k in c.keys),
         )
+
+
+class SharedKeys:
+    """`IdentityMap.shared` for one request: what all customers of an answer ask in one turn is one query."""
+
+    def __init__(self, identity: IdentityMap) -> None:
+        self._identity = identity
+        self._keys: set[MatchKey] = set()
+        self._answer: asyncio.Future[frozenset[MatchKey]] | None = None
+
+    async def among(self, keys: Iterable[MatchKey]) -> frozenset[MatchKey]:
+        """Which of these keys are no key of one person."""
+        asked = frozenset(keys)
+        self._keys |= asked
+        if self._answer is None:
+            self._answer = asyncio.ensure_future(self._ask())
+        return asked & await asyncio.shield(self._answer)
+
+    async def _ask(self) -> frozenset[MatchKey]:
+        await asyncio.sleep(0)  # the others of this turn join
+        keys, self._keys, self._answer = self._keys, set(), None
+        return await self._identity.shared(keys)

@@ -177,13 +177,14 @@ class IdentityStore:
         """All sources were asked for these tokens now; the value says whether several people share the key."""
         now = datetime.now(UTC)
         rows = [{"token": t, "at": now, "shared": shared} for t, shared in sorted(tokens.items())]
+        if not rows:
+            return
         for _ in range(_TRIES):
             try:
                 async with self._writing() as connection:
                     for some in _chunks([r["token"] for r in rows]):
                         await connection.execute(delete(DiscoveryRow).where(DiscoveryRow.token.in_(some)))
-                    if rows:
-                        await connection.execute(insert(DiscoveryRow), rows)
+                    await connection.execute(insert(DiscoveryRow), rows)
                 return
             except IntegrityError:
                 continue  # another request asked for the same keys at the same time

@@ -312,3 +312,102 @@ async def test_search_lists_every_person_of_a_name(make_engine: MakeEngine) -> N
     engine = make_engine(crm)
     found = await ask(engine).search("ada yilmaz")
     assert len({v.id for v in found}) == 2
+
+
+async def test_a_switchboard_does_not_become_the_first_ones_number(make_engine: MakeEngine) -> None:
+    phone = "+493090182001"
+    crm = MemorySource(
+        "crm",
+        SourceKind.CRM,
+        [
+            profile("crm", "a", "Anna Berg", "anna@firm.example", phone),
+            profile("crm", "c", "Cem Kaya", "cem@firm.example", phone),
+        ],
+    )
+    engine = make_engine(crm)
+    anna = await ask(engine).customer_by_email("anna@firm.example")
+    assert anna is not None
+    for _ in range(2):
+        with pytest.raises(AmbiguousKey) as caught:
+            await ask(engine).customer_by_phone(phone)
+        assert caught.value.count == 2, "the count does not depend on who was asked for before"
+
+
+async def test_a_number_that_does_not_link_is_not_its_first_finders_either(make_engine: MakeEngine) -> None:
+    phone = "+493090182001"
+    crm = MemorySource("crm", SourceKind.CRM, [profile("crm", "a", "Anna Berg", "anna@firm.example", phone)])
+    shop = MemorySource("shop", SourceKind.WEBSHOP, [profile("shop", "x", "", "", phone)])
+    engine = make_engine(crm, shop)
+    assert await ask(engine).customer_by_email("anna@firm.example") is not None
+    with pytest.raises(AmbiguousKey):
+        await ask(engine).customer_by_phone(phone)
+
+
+async def test_many_customers_mailboxes_are_one_call(make_engine: MakeEngine) -> None:
+    names = ["ada", "ben", "cem", "dora", "emil", "fred"]
+    crm = MemorySource(
+        "crm", SourceKind.CRM, [profile("crm", n, f"{n.title()} Muster", f"{n}@example.com") for n in names]
+    )
+    shop = MemorySource(
+        "shop",
+        SourceKind.WEBSHOP,
+        [profile("shop", n, f"{n.title()} Muster", f"{n}@example.com") for n in names[::2]],
+    )
+    mailbox = MemorySource(
+        "mailbox", SourceKind.EMAIL, [message("mailbox", f"m{n}", f"{n}@example.com", 1) for n in names],
+        searchable=frozenset(), owned_by=OwnedBy.EMAIL, kinds=frozenset({RecordKind.MESSAGE}), profile_fields=frozenset(),
+    )  # fmt: skip
+    engine = make_engine(crm, shop, mailbox)
+    ids = []
+    for n in names:
+        found = await ask(engine).customer_by_email(f"{n}@example.com")
+        assert found is not None
+        ids.append(found.id)
+    mailbox.calls.clear()
+    views = [v for v in await ask(engine).customers(ids) if v]
+    pages = await asyncio.gather(
+        *(
+            v.activities(kinds, first, None)
+            for v in views
+            for kinds, first in (([RecordKind.MESSAGE], 5), (TIMELINE, 9))
+        )
+    )
+    assert [len(p.records) for p in pages if p] == [1] * 12
+    assert mailbox.calls == [("page message", len(names))]
+
+
+async def test_a_timeline_shares_its_windows_with_the_lists_beside_it(make_engine: MakeEngine) -> None:
+    crm, shop = shop_and_crm()
+    mailbox = MemorySource(
+        "mailbox", SourceKind.EMAIL, [], searchable=frozenset(), owned_by=OwnedBy.EMAIL,
+        kinds=frozenset({RecordKind.MESSAGE}), profile_fields=frozenset(),
+    )  # fmt: skip
+    engine = make_engine(crm, shop, mailbox)
+    found = await ask(engine).customer_by_email("ada@example.com")
+    assert found is not None
+    shop.calls.clear()
+    view = await ask(engine).customer_by_id(found.id)
+    assert view is not None
+    await asyncio.gather(view.activities([RecordKind.ORDER], 3, None), view.activities(TIMELINE, 8, None))
+    assert shop.count("page order") == 1
+
+
+async def test_mail_that_could_not_be_looked_for_is_said_to_be_missing(make_engine: MakeEngine) -> None:
+    crm = MemorySource(
+        "crm", SourceKind.CRM, [profile("crm", "1", "Ada Yilmaz", "ada@example.com ada@home.example")]
+    )
+    shop = MemorySource("shop", SourceKind.WEBSHOP, [profile("shop", "2", "Ada Yilmaz", "ada@example.com")])
+    mailbox = MemorySource(
+        "mailbox", SourceKind.EMAIL,
+        [message("mailbox", "m1", "ada@example.com", 1), message("mailbox", "m2", "ada@home.example", 2)],
+        searchable=frozenset(), owned_by=OwnedBy.EMAIL, kinds=frozenset({RecordKind.MESSAGE}), profile_fields=frozenset(),
+    )  # fmt: skip
+    engine = make_engine(crm, shop, mailbox)
+    found = await ask(engine).customer_by_email("ada@example.com")
+    assert found is not None
+    crm.fail = SourceUnavailable("crm", "read")
+    view = await ask(engine).customer_by_id(found.id)
+    assert view is not None
+    page = await view.activities([RecordKind.MESSAGE], 5, None)
+    assert page is not None
+    assert ([r.id for r in page.records], page.partial) == (["m1"], ("crm",))

@@ -27,6 +27,7 @@ from adapters.kit.auth import bearer
 from adapters.kit.http import SourceClient, Transport
 from adapters.kit.pace import Pace
 from adapters.kit.paging import chunks, together
+from adapters.kit.phones import e164
 from adapters.records import Account, Profile, RecordKind
 
 T = TypeVar("T")
@@ -181,7 +182,7 @@ class HubSpotAdapter:
     def _carries_phone(self, profile: Profile, number: str) -> bool:
         says = any(address.country for address in profile.addresses)  # a country that is only known by a name
         region = profile.country or (None if says else self._settings.default_country)
-        return any(mapping.e164(phone.value, region) == number for phone in profile.phones)
+        return any(e164(phone.value, region) == number for phone in profile.phones)
 
     async def _read_batch(self, ids: Sequence[str], parts: frozenset[str], call: Call) -> dict[str, Profile]:
         async def contacts() -> list[CrmObject]:

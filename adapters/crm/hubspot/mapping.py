@@ -9,9 +9,6 @@ from collections.abc import Mapping
 from datetime import date, datetime
 from decimal import Decimal
 
-import phonenumbers
-from phonenumbers import PhoneNumberFormat
-
 from adapters.crm.hubspot.countries import code_of
 from adapters.crm.hubspot.models import AssociatedObject, Association, CrmObject
 from adapters.crm.hubspot.settings import HubSpotSettings
@@ -106,39 +103,11 @@ def has_primary(association: Association) -> bool:
     return any(_is_primary(to) for to in association.to)
 
 
-def e164(written: str, region: str | None) -> str | None:
-    """A written phone number in E.164; None where it is none, or its country is not known."""
-    written = re.sub(r"^\s*00", "+", written)
-    try:
-        return phonenumbers.format_number(phonenumbers.parse(written, region), PhoneNumberFormat.E164)
-    except phonenumbers.NumberParseException:
-        return None
-
-
 def is_named(profile: Profile, text: str) -> bool:
     """Whether a word of the text is in the person's names, or a name in the text; accents do not count."""
     names = [_plain(name) for name in (profile.given_name, profile.family_name) if name]
     whole = _plain(text)
     return any(word in name for word in whole.split() for name in names) or any(n in whole for n in names)
-
-
-def written_forms(number: str) -> tuple[str, ...]:
-    """How an E.164 number is likely to be written in `phone` and `mobilephone`, exact matches only."""
-    try:
-        parsed = phonenumbers.parse(number)
-    except phonenumbers.NumberParseException:
-        return (number,)
-    national = phonenumbers.format_number(parsed, PhoneNumberFormat.NATIONAL)
-    international = phonenumbers.format_number(parsed, PhoneNumberFormat.INTERNATIONAL)
-    return tuple(dict.fromkeys((number, international, national, re.sub(r"\D", "", national))))
-
-
-def national_digits(number: str) -> str:
-    """Area code and local number, which is what HubSpot keeps in `hs_searchable_calculated_…` properties."""
-    try:
-        return phonenumbers.national_significant_number(phonenumbers.parse(number))
-    except phonenumbers.NumberParseException:
-        return re.sub(r"\D", "", number)
 
 
 def changed_at(contact: CrmObject) -> int:

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from adapters.base import MatchKey
-from adapters.crm.hubspot import mapping
 from adapters.crm.hubspot.cursor import Cursor
+from adapters.kit.phones import national_digits, written_forms
 
 Filter = dict[str, Any]
 
@@ -19,8 +19,8 @@ def emails(keys: Sequence[MatchKey]) -> list[list[Filter]]:
 
 def phones(keys: Sequence[MatchKey]) -> list[list[Filter]]:
     """Filter groups for phone numbers: as they are likely to be written, and by HubSpot's own digits."""
-    written = [form for key in keys for form in mapping.written_forms(key.value)]
-    digits = [mapping.national_digits(key.value) for key in keys]
+    written = [form for key in keys for form in written_forms(key.value)]
+    digits = [national_digits(key.value) for key in keys]
     return [
         _in("phone", written),
         _in("mobilephone", written),

@@ -7,7 +7,8 @@ from datetime import datetime
 from typing import Any
 
 from adapters.base import KeyType, MatchKey
-from adapters.crm.tryton.mapping import PHONE_TYPES, written_forms
+from adapters.crm.tryton.mapping import PHONE_TYPES
+from adapters.kit.phones import written_forms
 
 Domain = list[Any]
 

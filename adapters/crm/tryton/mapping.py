@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import re
 import unicodedata
 from collections.abc import Sequence
 from datetime import datetime
 from urllib.parse import quote
 
-import phonenumbers
-from phonenumbers import PhoneNumberFormat
-
 from adapters.base import KeyType, MatchKey
 from adapters.crm.tryton.models import Mechanism, Party, PartyAddress
 from adapters.crm.tryton.settings import TrytonSettings
+from adapters.kit.phones import e164
 from adapters.kit.text import text
 from adapters.records import Address, EmailAddress, ExternalId, PhoneNumber, Preference, Profile
 
@@ -66,26 +63,6 @@ def carries(found: Profile, key: MatchKey, default_country: str | None) -> bool:
         return found.customer_number == key.value
     name = plain(found.full_name or "")
     return all(word in name for word in plain(key.value).split())
-
-
-def e164(written: str, region: str | None) -> str | None:
-    """A written phone number in E.164; None where it is none, or its country is not known."""
-    written = re.sub(r"^\s*00", "+", written)
-    try:
-        return phonenumbers.format_number(phonenumbers.parse(written, region), PhoneNumberFormat.E164)
-    except phonenumbers.NumberParseException:
-        return None
-
-
-def written_forms(number: str) -> tuple[str, ...]:
-    """How an E.164 number may stand in Tryton: with the package `phonenumbers` there, always in the first two forms."""
-    try:
-        parsed = phonenumbers.parse(number)
-    except phonenumbers.NumberParseException:
-        return (number,)
-    national = phonenumbers.format_number(parsed, PhoneNumberFormat.NATIONAL)
-    international = phonenumbers.format_number(parsed, PhoneNumberFormat.INTERNATIONAL)
-    return tuple(dict.fromkeys((number, international, national, re.sub(r"\D", "", national))))
 
 
 def plain(value: str) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 
 import phonenumbers
 
+from adapters.kit.phones import e164 as as_e164
 from adapters.support.request_tracker.models import User
 
 Condition = dict[str, str]
@@ -74,7 +75,7 @@ def digits(e164: str) -> str:
 
 def has_phone(user: User, e164: str, default_country: str | None) -> bool:
     """Whether one of the user's numbers is this one."""
-    return any(_e164(written, default_country) == e164 for written in phones(user).values())
+    return any(as_e164(written, default_country) == e164 for written in phones(user).values())
 
 
 def phones(user: User) -> dict[str, str]:
@@ -119,14 +120,3 @@ def _at_most(bound: datetime) -> str:
 def _folded(value: str) -> list[str]:
     bare = "".join(c for c in unicodedata.normalize("NFKD", value) if not unicodedata.combining(c))
     return re.findall(r"[^\W_]+", bare.casefold())
-
-
-def _e164(written: str, default_country: str | None) -> str | None:
-    written = re.sub(r"^\s*00", "+", written)
-    try:
-        number = phonenumbers.parse(written, default_country)
-    except phonenumbers.NumberParseException:
-        return None
-    if not written.lstrip().startswith("+") and not phonenumbers.is_valid_number(number):
-        return None  # a national number of some other country
-    return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 import phonenumbers
 
 from adapters.base import KeyType, MatchKey
+from adapters.kit.phones import e164
 from adapters.support.zendesk.models import User
 
 MAX_QUERY = 4000
@@ -56,20 +57,6 @@ def phone_forms(e164: str, default_country: str | None) -> list[str]:
         national = phonenumbers.format_number(number, style.NATIONAL)
         forms += [national, re.sub(r"\D", "", national)]
     return list(dict.fromkeys(forms))
-
-
-def e164(written: str | None, default_country: str | None) -> str | None:
-    """A stored number in E.164; None where its country cannot be told."""
-    if not written:
-        return None
-    written = re.sub(r"^\s*00", "+", written)
-    try:
-        number = phonenumbers.parse(written, default_country)
-    except phonenumbers.NumberParseException:
-        return None
-    if not written.lstrip().startswith("+") and not phonenumbers.is_valid_number(number):
-        return None  # a national number of some other country
-    return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
 
 
 def terms(key: MatchKey, default_country: str | None) -> str:

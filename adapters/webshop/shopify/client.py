@@ -8,13 +8,13 @@ from functools import partial
 from typing import Protocol, TypeVar
 
 import msgspec
-import phonenumbers
 
 from adapters.base import FIND_LIMIT, Call, Changes, Found, KeyType, MatchKey, Owner, Page, Window
 from adapters.errors import SourceRejected
 from adapters.kit.auth import HeaderAuth
 from adapters.kit.http import Transport
 from adapters.kit.paging import chunks, together, windows
+from adapters.kit.phones import e164
 from adapters.kit.text import utc
 from adapters.records import Activity, Order, OrderLine, Profile, Record, RecordKind
 from adapters.webshop.shopify import mapping, queries, search
@@ -189,7 +189,7 @@ class ShopifyAdapter:
         if key.type is KeyType.EMAIL:
             return any(email.value.strip().lower() == key.value for email in profile.emails)
         region = profile.country or self._settings.default_country
-        return any(_e164(phone.value, region) == key.value for phone in profile.phones)
+        return any(e164(phone.value, region) == key.value for phone in profile.phones)
 
     # --- pages of orders ---
 
@@ -416,11 +416,3 @@ def _folded(text: str) -> str:
     """Without case and accents, as the vendor's full-text search may look at names too."""
     plain = unicodedata.normalize("NFKD", text.casefold()).translate(_LETTERS)
     return "".join(char for char in plain if not unicodedata.combining(char))
-
-
-def _e164(number: str, region: str | None) -> str | None:
-    try:
-        parsed = phonenumbers.parse(number, region)
-    except phonenumbers.NumberParseException:
-        return None
-    return phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164)

@@ -13,6 +13,7 @@ from adapters.base import FIND_LIMIT, Call, Changes, Found, KeyType, MatchKey, O
 from adapters.errors import SourceRejected
 from adapters.kit.http import Transport
 from adapters.kit.paging import chunks, together, windows
+from adapters.kit.phones import e164
 from adapters.kit.text import utc
 from adapters.records import Order, Profile, RecordKind
 from adapters.webshop.vendure import mapping, models, queries, search
@@ -158,7 +159,7 @@ class VendureAdapter:
         if key.type is KeyType.EMAIL:
             return any(email.value.lower() == key.value for email in profile.emails)
         region = profile.country or self._settings.default_country
-        return any(search.e164(phone.value, region) == key.value for phone in profile.phones)
+        return any(e164(phone.value, region) == key.value for phone in profile.phones)
 
     async def _customers(
         self, operation: str, options: Mapping[str, Any], call: Call

@@ -69,7 +69,8 @@ def order(source: str, admin_url: str | None, owner: str, precision: int, found:
         subtotal=money(found.sub_total_with_tax),
         tax=money(sum(tax.tax_total for tax in found.tax_summary)),
         shipping=money(found.shipping_with_tax),
-        discount=money(-sum(discount.amount_with_tax for discount in found.discounts)),
+        # a cancellation stands among the discounts, as what takes the order to nothing
+        discount=money(0 if found.state == "Cancelled" else -sum(d.amount_with_tax for d in found.discounts)),
         refunded=money(refunded),
         lines=tuple(
             OrderLine(

@@ -84,15 +84,6 @@ PLACED: Filter = {"orderPlacedAt": {"isNull": False}}
 """What tells an order from a cart."""
 
 
-def e164(number: str, region: str | None) -> str | None:
-    """A number as people write it, in E.164; None where it is none, or where its country is not known."""
-    try:
-        parsed = phonenumbers.parse(number, region)
-    except phonenumbers.NumberParseException:
-        return None
-    return phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164)
-
-
 def _phone_pattern(number: str) -> str:
     """The number's last digits with anything but digits between them, since people write them in many ways."""
     try:

@@ -21,11 +21,12 @@ from adapters.base import FIND_LIMIT, Adapter, Call, Found, KeyType, MatchKey, W
 from adapters.contract import AdapterContract, ContractCase
 from adapters.contract.checks import check_record
 from adapters.crm.hubspot import adapter as HUBSPOT
-from adapters.crm.hubspot import countries, limits, mapping
+from adapters.crm.hubspot import countries, limits
 from adapters.crm.hubspot.cursor import LAG
 from adapters.crm.hubspot.settings import HubSpotSettings
 from adapters.errors import BadPayload, SourceAuthFailed, SourceRateLimited, SourceRejected
 from adapters.kit.pace import Pace
+from adapters.kit.phones import e164
 from adapters.records import Account, Consent, ConsentState, ExternalId, Preference, RecordKind
 from sandbox.build import build
 from sandbox.controls import Controls
@@ -479,7 +480,7 @@ class TestContract(AdapterContract):
         contacts = list(world.contacts)
         first = next(c for c in contacts if c.company and c.properties.get("phone", "").startswith("+"))
         other = next(c for c in contacts if c.properties.get("hs_additional_emails"))
-        by_phone = mapping.e164(first.properties["phone"], None) or ""
+        by_phone = e164(first.properties["phone"], None) or ""
         case = ContractCase.over_http(
             HUBSPOT,
             HubSpotSettings(token=SecretStr(SANDBOX_TOKEN), searches_per_second=1e6, default_country="DE"),
@@ -564,4 +565,4 @@ def _name(contact: HubSpotContact) -> str:
 def _has_phone(contact: HubSpotContact, number: str) -> bool:
     written = [contact.properties.get(name, "") for name in ("phone", "mobilephone")]
     region = countries.code_of(contact.properties.get("country", "Germany"))
-    return any(mapping.e164(text, region) == number for text in written if text)
+    return any(e164(text, region) == number for text in written if text)
