@@ -5,6 +5,8 @@ from __future__ import annotations
 from decimal import Decimal
 
 _NONE = frozenset("BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX VND VUV XAF XOF XPF".split())
+_LARGEST = 20
+"""Digits before the point beyond which nothing is padded: no shop has such amounts, and decimal's precision ends at 28."""
 _THREE = frozenset("BHD IQD JOD KWD LYD OMR TND".split())
 
 
@@ -12,7 +14,7 @@ def padded(amount: Decimal, currency: str) -> Decimal:
     """12.5 EUR as 12.50 (ISO 4217 minor units). An amount with more decimals than that keeps them."""
     digits = 0 if currency in _NONE else 3 if currency in _THREE else 2
     exponent = amount.as_tuple().exponent
-    if not isinstance(exponent, int):  # NaN, infinity
+    if not isinstance(exponent, int) or amount.adjusted() > _LARGEST:  # NaN, infinity, nonsense
         return amount
     if exponent > -digits:
         return amount.quantize(Decimal(1).scaleb(-digits))

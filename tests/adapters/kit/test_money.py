@@ -26,3 +26,9 @@ def test_padding(amount: str, currency: str, shown: str) -> None:
 )
 def test_the_value_never_changes(amount: Decimal, currency: str) -> None:
     assert padded(amount, currency) == amount
+
+
+@given(st.decimals(allow_nan=False), st.sampled_from(["EUR", "JPY", "KWD"]))
+def test_no_amount_is_too_strange(amount: Decimal, currency: str) -> None:
+    shown = padded(amount, currency)
+    assert shown == amount
