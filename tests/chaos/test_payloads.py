@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import os
 import random
@@ -91,7 +92,9 @@ class Mutating(httpx.AsyncBaseTransport):
                 if self._dice.random() < 0.3:
                     del tree[key]
                 else:
-                    tree[key] = self._dice.choice(JUNK)
+                    tree[key] = copy.deepcopy(
+                        self._dice.choice(JUNK)
+                    )  # a list that stands twice could end up in itself
                 return
             tree = tree[key]
 
