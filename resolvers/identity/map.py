@@ -6,6 +6,7 @@ come back are linked, their other keys are asked in turn (bounded), and the link
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
@@ -125,6 +126,10 @@ class IdentityMap:
         return await self._decided(self.store.decisions.undo(event_id, actor=actor, reason=reason))
 
     async def _decided(self, deciding: Awaitable[Decided]) -> Decided:
+        # a client that goes away in the middle must not leave the cache with what is no longer so
+        return await asyncio.shield(self._finished(deciding))
+
+    async def _finished(self, deciding: Awaitable[Decided]) -> Decided:
         done = await deciding
         await self._drop(done.touched)
         return done
