@@ -21,10 +21,11 @@ DEVELOPER = "development"
 
 
 class Caller(msgspec.Struct, frozen=True, kw_only=True):
-    """Who asks: the name of an API key, and the purpose that was stated and is allowed."""
+    """Who asks: the name of an API key, the purpose that was stated and is allowed, and whether they decide who is who."""
 
     principal: str
     purpose: str | None = None
+    steward: bool = False
 
 
 class Authenticator:
@@ -39,12 +40,13 @@ class Authenticator:
     def caller(self, headers: Headers) -> Caller:
         """The caller; raises a UserError: UNAUTHENTICATED, FORBIDDEN, or BAD_USER_INPUT for a malformed purpose."""
         if self.open:
-            return Caller(principal=DEVELOPER, purpose=_stated_purpose(headers))
+            return Caller(principal=DEVELOPER, purpose=_stated_purpose(headers), steward=True)
         key = self._key(headers)
         if key is None:
             text = "an API key is needed: Authorization: Bearer KEY, or X-API-Key: KEY"
             raise UserError(Code.UNAUTHENTICATED, text)
-        return Caller(principal=key.name, purpose=_allowed_purpose(key, _stated_purpose(headers)))
+        purpose = _allowed_purpose(key, _stated_purpose(headers))
+        return Caller(principal=key.name, purpose=purpose, steward=key.steward)
 
     def _key(self, headers: Headers) -> ApiKey | None:
         scheme, _, credential = headers.get("authorization", "").partition(" ")

@@ -10,6 +10,9 @@ from typing import Annotated
 
 import typer
 
+from gateway.commands import identity_group
+from gateway.commands import stewardship as stewardship  # adds its commands to the group
+
 URL = "http://127.0.0.1:8360/graphql"
 
 app = typer.Typer(
@@ -20,6 +23,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+app.add_typer(identity_group.app)
 Config = Annotated[Path, typer.Option("--config", "-c", metavar="FILE", help="The settings: c360.toml.")]
 
 

@@ -141,6 +141,7 @@ class GraphQLEndpoint:
         return Asker(
             principal=caller.principal,
             purpose=caller.purpose,
+            steward=caller.steward,
             deadline=started + self._server.deadline,
             correlation_id=request.scope.get("state", {}).get("correlation_id", "-"),
         )

@@ -117,6 +117,10 @@ class ApiKey(_Section):
     purposes: tuple[str, ...] | None = Field(
         default=None, description="What this caller may ask for (header X-Purpose); unset means any purpose."
     )
+    steward: bool = Field(
+        default=False,
+        description="Whether this caller may decide who is who: merge, split, confirm, reject, undo.",
+    )
 
 
 class Auth(_Section):

@@ -10,12 +10,13 @@ from adapters.base import Call
 
 
 class Asker(msgspec.Struct, frozen=True, kw_only=True):
-    """`deadline` is on the clock of `time.monotonic()`, in seconds."""
+    """`deadline` is on the clock of `time.monotonic()`, in seconds. A `steward` may decide who is who."""
 
     principal: str
     deadline: float
     purpose: str | None = None
     correlation_id: str = "-"
+    steward: bool = False
 
     def call(self, margin: float = 0.2) -> Call:
         """The context of an upstream call. It ends `margin` seconds early, so that there is time left to answer."""

@@ -18,8 +18,10 @@ from adapters.records import RecordKind
 from resolvers.connection import Place, Slice, merge_pages
 from resolvers.errors import FieldPath, SourceFailure
 from resolvers.identity import keys as match_keys
+from resolvers.identity.chronicle import Believed, Bridge, Entry, Evidence
+from resolvers.identity.linking import Ref
 from resolvers.identity.map import IdentityMap, SharedKeys
-from resolvers.identity.store import Evidence, Member, StoredCustomer
+from resolvers.identity.store import Member, StoredCustomer
 from resolvers.loading import Loader
 from resolvers.merge import FIELDS, Merged, MergeRules, Observed
 from resolvers.sources import Sources
@@ -112,6 +114,23 @@ class CustomerView:
     async def evidence(self) -> Sequence[Evidence]:
         """Why these records are one customer."""
         return await self._identity.store.evidence([(m.source, m.record_id) for m in self.members])
+
+    async def why(self, a: Ref, b: Ref) -> Sequence[Evidence]:
+        """The strongest way from one record of the customer to another; empty when one of them is none of theirs."""
+        own = {(m.source, m.record_id) for m in self.members}
+        return await self._identity.store.chronicle.why(a, b) if {a, b} <= own else ()
+
+    async def history(self) -> Sequence[Entry]:
+        """What happened to these records, oldest first."""
+        return await self._identity.store.chronicle.history(self.id)
+
+    async def bridges(self) -> Sequence[Bridge]:
+        """The pairs without which the customer would fall apart."""
+        return await self._identity.store.chronicle.bridges(self.id)
+
+    async def believed(self, at: datetime) -> Believed | None:
+        """The customer with the id that was asked for, as it was then; None when there was none."""
+        return await self._identity.store.chronicle.as_of(self.redirected_from or self.id, at)
 
     async def statuses(self) -> list[Status]:
         """How each source stands, when everything else that this answer asks of the customer has come in."""

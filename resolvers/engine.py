@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import uuid
 from collections.abc import Sequence
 
 from adapters.base import Adapter, MatchKey, Owner, Window
@@ -21,6 +20,7 @@ from resolvers.identity.store import StoredCustomer
 from resolvers.loading import Loader
 from resolvers.merge import MergeRules
 from resolvers.sources import Sources
+from resolvers.stewardship import Stewardship, customer_id
 
 MAX_CUSTOMERS = 100
 """Ids that one `customers(ids:)` may ask for."""
@@ -62,15 +62,20 @@ class Session:
     async def aclose(self) -> None:
         await self._loader.aclose()
 
-    async def customer_by_id(self, customer_id: str, argument: str = "by.id") -> CustomerView | None:
+    @property
+    def stewardship(self) -> Stewardship:
+        """Decisions in the name of who asks. Whether they may decide is the caller's to check."""
+        return Stewardship(self.engine.identity, self.asker.principal)
+
+    async def customer_by_id(self, asked: str, argument: str = "by.id") -> CustomerView | None:
         """The customer with this id, or that it was merged into."""
-        return (await self.customers([customer_id], argument))[0]
+        return (await self.customers([asked], argument))[0]
 
     async def customers(self, ids: Sequence[str], argument: str = "ids") -> list[CustomerView | None]:
         """Customers in the order asked; None where an id is unknown."""
         if len(ids) > MAX_CUSTOMERS:
             raise InvalidArgument(argument, f"{argument} may hold at most {MAX_CUSTOMERS} ids")
-        asked = [_uuid(value, argument) for value in ids]
+        asked = [customer_id(value, argument) for value in ids]
         stored = await self.engine.identity.customers(list(dict.fromkeys(asked)))
         views = {i: self._view(stored[i]) for i in stored}
         return [views.get(i) for i in asked]
@@ -98,8 +103,8 @@ class Session:
             raise InvalidArgument("by.source.name", "by.source.name has no records of persons")
         if not record_id or len(record_id) > 255:
             raise InvalidArgument("by.source.id", "by.source.id must have between 1 and 255 characters")
-        customer_id = await self.engine.identity.by_record((source, record_id), self._loader, path)
-        return await self.customer_by_id(customer_id) if customer_id else None
+        found = await self.engine.identity.by_record((source, record_id), self._loader, path)
+        return await self.customer_by_id(found) if found else None
 
     async def search(self, text: str, path: FieldPath | None = None) -> list[CustomerView]:
         """All customers that the text may mean, at most what the sources list for it, in a stable order."""
@@ -158,10 +163,3 @@ class Session:
     def _view(self, stored: StoredCustomer) -> CustomerView:
         engine = self.engine
         return CustomerView(stored, self._loader, engine.sources, engine.rules, engine.identity, self._shared)
-
-
-def _uuid(value: str, argument: str) -> str:
-    try:
-        return str(uuid.UUID(value))
-    except ValueError:
-        raise InvalidArgument(argument, f"{argument} is not a customer id (expected a UUID)") from None

@@ -31,7 +31,7 @@ async def run(settings: Settings) -> None:
 @contextlib.asynccontextmanager
 async def running(settings: Settings) -> AsyncIterator[str]:
     """The gateway, opened and listening; gives its URL."""
-    _try_sqlite(settings)
+    try_sqlite(settings)
     app = create_app(settings)
     async with contextlib.AsyncExitStack() as stack:
         try:
@@ -44,7 +44,7 @@ async def running(settings: Settings) -> AsyncIterator[str]:
         yield await stack.enter_async_context(serving(app, settings.server.host, settings.server.port))
 
 
-def _try_sqlite(settings: Settings) -> None:
+def try_sqlite(settings: Settings) -> None:
     """Opens the file once in this thread: the driver's own thread would complain after the loop has ended."""
     url = settings.identity.url.get_secret_value()
     if not url.startswith(SQLITE) or ":memory:" in url:

@@ -7,6 +7,7 @@ from strawberry import federation
 from gateway.schema.message import EmailEvent, Message
 from gateway.schema.order import Order
 from gateway.schema.query import Query
+from gateway.schema.stewardship import Mutation
 from gateway.schema.ticket import Ticket
 
 
@@ -14,6 +15,7 @@ def build_schema() -> federation.Schema:
     """The executable schema, a federation 2.9 subgraph."""
     return federation.Schema(
         query=Query,
+        mutation=Mutation,
         types=[Order, Ticket, EmailEvent, Message],
         federation_version="2.9",
     )

@@ -173,9 +173,11 @@ class Customer(Node):
     ) -> TimelineConnection | None:
         return await _page(self, info, TimelineConnection, TIMELINE, first, after)
 
-    @strawberry.field(description="The source records that are this customer, and why.")
-    def identity(self) -> Identity:
-        return Identity(view=self.view)
+    @strawberry.field(
+        description="The source records that are this customer, and why; with `asOf`, as it was believed to be then."
+    )
+    def identity(self, as_of: datetime | None = None) -> Identity:
+        return Identity(view=self.view, at=as_of)
 
     @strawberry.field(description="What each source contributed to this answer.")
     async def sources(self) -> list[SourceStatus]:

@@ -11,6 +11,7 @@ from gateway.schema.common import Request
 from gateway.schema.customer import Customer, Node, of
 from gateway.schema.paging import Edge, PageInfo
 from gateway.schema.source import Source
+from gateway.schema.stewardship import MatchReviewConnection, review_page
 from resolvers.connection import page_size
 from resolvers.customer import CustomerView
 from resolvers.errors import InvalidArgument
@@ -70,6 +71,14 @@ class Query:
     @strawberry.field(description="The configured sources.")
     def sources(self, info: Request) -> list[Source]:
         return [Source(adapter_=adapter) for adapter in info.context.session.engine.sources]
+
+    @strawberry.field(
+        description="Pairs of records that wait for a decision, most valuable first. For stewards only."
+    )
+    async def match_review(
+        self, info: Request, first: int | None = 20, after: str | None = None
+    ) -> MatchReviewConnection:
+        return await review_page(info, page_size(first), after)
 
     @strawberry.field(description="Relay's global look-up; customers are the only nodes.")
     async def node(self, info: Request, id: strawberry.ID) -> Node | None:

@@ -7,7 +7,7 @@ come back are linked, their other keys are asked in turn (bounded), and the link
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
 import msgspec
@@ -17,6 +17,7 @@ from adapters.records import Profile
 from resolvers.cache import Cache
 from resolvers.errors import FieldPath
 from resolvers.identity import keys as match_keys
+from resolvers.identity.decisions import Decided
 from resolvers.identity.discovery import Discovery, discover
 from resolvers.identity.linking import Cluster, Ref
 from resolvers.identity.options import IdentityOptions
@@ -85,8 +86,8 @@ class IdentityMap:
             found = await discover(self._sources, loader, self.options, profiles=fresh, path=path)
             wanted = {(p.source, p.id) for p in fresh}
             clusters = [c for c in found.clusters if c.refs & wanted]
-            for cluster, customer_id in zip(clusters, await self._ids(found, clusters), strict=True):
-                known.update(dict.fromkeys(cluster.refs & wanted, customer_id))
+            owners = await self._owners(found, clusters)
+            known.update({ref: owners[ref] for c in clusters for ref in c.refs & wanted})
         return known
 
     async def shared(self, keys: Iterable[MatchKey]) -> frozenset[MatchKey]:
@@ -102,20 +103,56 @@ class IdentityMap:
             or len(known[self._tokens.of(form)].customers) > 1
         )
 
+    async def merge(self, ids: Sequence[str], *, actor: str, reason: str) -> Decided:
+        """See `Decisions`: these decide in the store and forget what was cached of all customers concerned."""
+        return await self._decided(self.store.decisions.merge(ids, actor=actor, reason=reason))
+
+    async def split(self, customer_id: str, members: Sequence[Ref], *, actor: str, reason: str) -> Decided:
+        """Makes these members another customer."""
+        return await self._decided(
+            self.store.decisions.split(customer_id, members, actor=actor, reason=reason)
+        )
+
+    async def confirm(self, a: Ref, b: Ref, *, actor: str, reason: str) -> Decided:
+        """The two records are one person."""
+        return await self._decided(self.store.decisions.confirm(a, b, actor=actor, reason=reason))
+
+    async def reject(self, a: Ref, b: Ref, *, actor: str, reason: str) -> Decided:
+        """The two records are different people."""
+        return await self._decided(self.store.decisions.reject(a, b, actor=actor, reason=reason))
+
+    async def undo(self, event_id: int, *, actor: str, reason: str) -> Decided:
+        """Takes an event back."""
+        return await self._decided(self.store.decisions.undo(event_id, actor=actor, reason=reason))
+
+    async def _decided(self, deciding: Awaitable[Decided]) -> Decided:
+        # a client that goes away in the middle must not leave the cache with what is no longer so
+        return await asyncio.shield(self._finished(deciding))
+
+    async def _finished(self, deciding: Awaitable[Decided]) -> Decided:
+        done = await deciding
+        await self._drop(done.touched)
+        return done
+
     def _is_fresh(self, known: KnownKey) -> bool:
         age = timedelta(seconds=self.options.rediscover_after)
         return known.discovered_at is not None and datetime.now(UTC) - known.discovered_at < age
 
     async def _remember(self, found: Discovery, clusters: Sequence[Cluster]) -> tuple[str, ...]:
-        ids = await self._ids(found, clusters)
-        return tuple(sorted(set(ids)))
+        """The customers of the records that carry what was asked for."""
+        owners = await self._owners(found, clusters)
+        return tuple(sorted({owners[ref] for c in clusters for ref in c.refs & found.hits}))
 
-    async def _ids(self, found: Discovery, clusters: Sequence[Cluster]) -> list[str]:
-        """Remembers the clusters and returns their customers, in order."""
+    async def _owners(self, found: Discovery, clusters: Sequence[Cluster]) -> Mapping[Ref, str]:
+        """Remembers the clusters and returns the customer of each of their records."""
         done = [await self.store.remember(self._links(c)) for c in clusters]
         await self.store.discovered(self._verdicts(found, clusters))
-        await self._cache.drop([f"customer:{i}" for d in done for i in (d.customer_id, *d.merged)])
-        return [d.customer_id for d in done]
+        await self._drop({i for d in done for i in d.touched})
+        # asked anew: a later cluster may have changed what an earlier one led to
+        return await self.store.by_records([ref for c in clusters for ref in c.refs])
+
+    async def _drop(self, ids: Iterable[str]) -> None:
+        await self._cache.drop([f"customer:{i}" for i in sorted(ids)])
 
     def _verdicts(self, found: Discovery, remembered: Sequence[Cluster]) -> dict[str, bool]:
         """What the asked keys are worth, by token. A key counts as discovered only when everybody who carries it is remembered;

@@ -1,10 +1,10 @@
-"""The tables of the identity map: source references, keyed tokens, evidence. No personal data."""
+"""The tables of the identity map: the log (events and their edges), what is derived from it, keyed tokens. No personal data."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from sqlalchemy import Boolean, Float, ForeignKey, Index, Integer, String
+from sqlalchemy import Boolean, Float, ForeignKey, Index, Integer, String, Text
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.types import DateTime, TypeDecorator
 
@@ -25,18 +25,63 @@ class Base(DeclarativeBase):
     """All tables of the store."""
 
 
+class EventRow(Base):
+    """The log: something that was found out or decided. Rows are added, never changed."""
+
+    __tablename__ = "event"
+    __table_args__ = {"sqlite_autoincrement": True}  # numbers are never used twice
+
+    id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=True)
+    kind: Mapped[str] = mapped_column(String(20))
+    actor: Mapped[str] = mapped_column(String(100))
+    reason: Mapped[str | None] = mapped_column(String(500))
+    at: Mapped[datetime] = mapped_column(UtcTime)
+    undoes: Mapped[int | None] = mapped_column(Integer, index=True)
+    detail: Mapped[str] = mapped_column(Text)  # JSON: the records first seen, and the ids minted
+
+
+class EvidenceRow(Base):
+    """The log's edges: what an event says of two records, the lesser first. Rows are added, never changed."""
+
+    __tablename__ = "evidence"
+    __table_args__ = (
+        Index("evidence_a", "a_source", "a_record_id"),
+        Index("evidence_b", "b_source", "b_record_id"),
+        Index("evidence_event", "event_id"),
+    )
+
+    id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=True)
+    event_id: Mapped[int] = mapped_column(Integer)
+    a_source: Mapped[str] = mapped_column(String(100))
+    a_record_id: Mapped[str] = mapped_column(String(255))
+    b_source: Mapped[str] = mapped_column(String(100))
+    b_record_id: Mapped[str] = mapped_column(String(255))
+    verdict: Mapped[str] = mapped_column(String(10))
+    origin: Mapped[str] = mapped_column(String(100))
+    key_type: Mapped[str | None] = mapped_column(String(20))
+    token: Mapped[str | None] = mapped_column(String(80))
+    confidence: Mapped[float] = mapped_column(Float)
+    weight: Mapped[float | None] = mapped_column(Float)
+    contributions: Mapped[str | None] = mapped_column(Text)  # JSON
+    rests_on: Mapped[str | None] = mapped_column(String(32))
+
+
 class CustomerRow(Base):
-    """A customer. `merged_into` is set when it was found to be somebody known already: the old id keeps resolving."""
+    """Derived: a customer id, anchored at a record. `merged_into` is the customer that this record belongs to now."""
 
     __tablename__ = "customer"
+    __table_args__ = (Index("customer_anchor", "source", "record_id"),)
 
     id: Mapped[str] = mapped_column(String(36), primary_key=True)
     created_at: Mapped[datetime] = mapped_column(UtcTime)
     merged_into: Mapped[str | None] = mapped_column(ForeignKey("customer.id"), index=True)
+    source: Mapped[str] = mapped_column(String(100), server_default="")
+    record_id: Mapped[str] = mapped_column(String(255), server_default="")
+    event_id: Mapped[int] = mapped_column(Integer, server_default="0")
 
 
 class MemberRow(Base):
-    """A source record that belongs to a customer."""
+    """Derived: a source record that belongs to a customer. `event_id` is the event that brought it into the map."""
 
     __tablename__ = "member"
 
@@ -45,27 +90,21 @@ class MemberRow(Base):
     customer_id: Mapped[str] = mapped_column(ForeignKey("customer.id"), index=True)
     linked_at: Mapped[datetime] = mapped_column(UtcTime)
     confidence: Mapped[float] = mapped_column(Float)
+    event_id: Mapped[int] = mapped_column(Integer, server_default="0")
 
 
-class EvidenceRow(Base):
-    """Why two records are one customer. Rows are added, never changed."""
+class ReviewRow(Base):
+    """Derived: a pair of records that a person should look at."""
 
-    __tablename__ = "evidence"
-    __table_args__ = (Index("evidence_b", "b_source", "b_record_id"),)
+    __tablename__ = "review"
+    __table_args__ = (Index("review_b", "b_source", "b_record_id"),)
 
-    id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=True)
-    a_source: Mapped[str] = mapped_column(String(100))
-    a_record_id: Mapped[str] = mapped_column(String(255))
-    b_source: Mapped[str] = mapped_column(String(100))
-    b_record_id: Mapped[str] = mapped_column(String(255))
-    rule: Mapped[str] = mapped_column(String(40))
-    key_type: Mapped[str | None] = mapped_column(String(20))
-    token: Mapped[str | None] = mapped_column(String(80))
+    a_source: Mapped[str] = mapped_column(String(100), primary_key=True)
+    a_record_id: Mapped[str] = mapped_column(String(255), primary_key=True)
+    b_source: Mapped[str] = mapped_column(String(100), primary_key=True)
+    b_record_id: Mapped[str] = mapped_column(String(255), primary_key=True)
     confidence: Mapped[float] = mapped_column(Float)
-    at: Mapped[datetime] = mapped_column(UtcTime)
-
-
-Index("evidence_a", EvidenceRow.a_source, EvidenceRow.a_record_id)
+    reopened: Mapped[bool] = mapped_column(Boolean)
 
 
 class KeyRow(Base):
