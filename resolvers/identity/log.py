@@ -14,9 +14,9 @@ from typing import Any
 
 import msgspec
 import uuid_utils
-from sqlalchemy import Connection, delete, insert, select, text, tuple_, update
+from sqlalchemy import ColumnElement, Connection, delete, insert, or_, select, text, update
 
-from resolvers.identity.database import Raced, chunks
+from resolvers.identity.database import Raced, among, chunks
 from resolvers.identity.derivation import (
     PENDING,
     Anchor,
@@ -40,8 +40,6 @@ from resolvers.identity.tables import CustomerRow, EventRow, EvidenceRow, KeyRow
 LINKING = "linking"
 """The actor of events that nobody decided."""
 
-_A = tuple_(EvidenceRow.a_source, EvidenceRow.a_record_id)
-_B = tuple_(EvidenceRow.b_source, EvidenceRow.b_record_id)
 _contributions = msgspec.json.Decoder(tuple[Contribution, ...])
 
 
@@ -113,6 +111,10 @@ class Written(msgspec.Struct, frozen=True, kw_only=True):
 # --- reading ---------------------------------------------------------------------------------------------------------
 
 
+def _either_end(table: Any, refs: Sequence[Ref]) -> ColumnElement[bool]:
+    return or_(among(table.a_source, table.a_record_id, refs), among(table.b_source, table.b_record_id, refs))
+
+
 def load(connection: Connection, touched: Iterable[Ref], *, lock: bool) -> Part:
     """All that the touched records depend on. With `lock` nobody else changes it before this transaction ends.
 
@@ -141,21 +143,19 @@ def _component(connection: Connection, start: set[Ref]) -> _Found:
     while frontier:
         following: set[Ref] = set()
         for some in chunks(sorted(frontier)):
-            for side in (_A, _B):
-                for row in connection.execute(select(EvidenceRow).where(side.in_(some))):
-                    edge = found.edges.setdefault(row.id, edge_of(row))
-                    if edge.verdict is Verdict.SAME:
-                        following |= set(edge.pair)
+            for row in connection.execute(select(EvidenceRow).where(_either_end(EvidenceRow, some))):
+                edge = found.edges.setdefault(row.id, edge_of(row))
+                if edge.verdict is Verdict.SAME:
+                    following |= set(edge.pair)
         frontier = following - found.records
         found.records |= frontier
     return found
 
 
 def _lock(connection: Connection, records: Collection[Ref]) -> None:
-    key = tuple_(MemberRow.source, MemberRow.record_id)
     for some in chunks(sorted(records)):
         connection.execute(
-            select(MemberRow.source).where(key.in_(some))
+            select(MemberRow.source).where(among(MemberRow.source, MemberRow.record_id, some))
             .order_by(MemberRow.source, MemberRow.record_id).with_for_update()
         )  # fmt: skip
 
@@ -165,20 +165,15 @@ def _part(connection: Connection, found: _Found) -> Part:
     customers: dict[str, CustomerState] = {}
     questions: dict[Pair, Question] = {}
     for some in chunks(sorted(found.records)):
-        rows = connection.execute(
-            select(MemberRow).where(tuple_(MemberRow.source, MemberRow.record_id).in_(some))
-        )
+        rows = connection.execute(select(MemberRow).where(among(MemberRow.source, MemberRow.record_id, some)))
         members |= {m.ref: m for m in map(_member, rows)}
+    for some in chunks(sorted(members)):  # nothing else is known of a record that is new
         rows = connection.execute(
-            select(CustomerRow).where(tuple_(CustomerRow.source, CustomerRow.record_id).in_(some))
+            select(CustomerRow).where(among(CustomerRow.source, CustomerRow.record_id, some))
         )
         customers |= {c.id: c for c in map(_customer, rows)}
-        for side in (
-            tuple_(ReviewRow.a_source, ReviewRow.a_record_id),
-            tuple_(ReviewRow.b_source, ReviewRow.b_record_id),
-        ):
-            rows = connection.execute(select(ReviewRow).where(side.in_(some)))
-            questions |= {(q.a, q.b): q for q in map(_question, rows)}
+        rows = connection.execute(select(ReviewRow).where(_either_end(ReviewRow, some)))
+        questions |= {(q.a, q.b): q for q in map(_question, rows)}
     undos = _undos(connection, {e.event for e in found.edges.values()})
     derived = Derived(members=members, customers=customers, questions=questions)
     return Part(graph=_graph(derived, list(found.edges.values()), undos), derived=derived)
@@ -238,13 +233,23 @@ def edges_of_event(connection: Connection, event: int) -> list[Edge]:
     ]
 
 
+def edges_of_records(connection: Connection, refs: Iterable[Ref]) -> list[Edge]:
+    """All that was ever said of these records."""
+    rows = [
+        row
+        for some in chunks(sorted(set(refs)))
+        for row in connection.execute(select(EvidenceRow).where(_either_end(EvidenceRow, some)))
+    ]
+    return [edge_of(row) for row in rows]
+
+
 def owners(connection: Connection, refs: Iterable[Ref]) -> dict[Ref, str]:
     """The customer of each record that is known."""
     found: dict[Ref, str] = {}
     for some in chunks(sorted(set(refs))):
         rows = connection.execute(
             select(MemberRow.source, MemberRow.record_id, MemberRow.customer_id)
-            .where(tuple_(MemberRow.source, MemberRow.record_id).in_(some))
+            .where(among(MemberRow.source, MemberRow.record_id, some))
         )  # fmt: skip
         found |= {(row.source, row.record_id): row.customer_id for row in rows}
     return found
@@ -254,7 +259,7 @@ def tokens_of(connection: Connection, refs: Iterable[Ref]) -> dict[Ref, set[str]
     """The tokens of the keys that the records carry now."""
     found: dict[Ref, set[str]] = defaultdict(set)
     for some in chunks(sorted(set(refs))):
-        rows = connection.execute(select(KeyRow).where(tuple_(KeyRow.source, KeyRow.record_id).in_(some)))
+        rows = connection.execute(select(KeyRow).where(among(KeyRow.source, KeyRow.record_id, some)))
         for row in rows:
             found[row.source, row.record_id].add(row.token)
     return found
@@ -340,10 +345,14 @@ def _write_members(connection: Connection, before: Derived, after: Derived) -> i
 
 
 def _write_questions(connection: Connection, before: Derived, after: Derived) -> int:
-    key = tuple_(ReviewRow.a_source, ReviewRow.a_record_id, ReviewRow.b_source, ReviewRow.b_record_id)
-    gone = [p for p, q in before.questions.items() if after.questions.get(p) != q]
-    for some in chunks(sorted(gone)):
-        connection.execute(delete(ReviewRow).where(key.in_([(*a, *b) for a, b in some])))
+    gone = [q for p, q in sorted(before.questions.items()) if after.questions.get(p) != q]
+    for q in gone:
+        connection.execute(
+            delete(ReviewRow).where(
+                ReviewRow.a_source == q.a[0], ReviewRow.a_record_id == q.a[1],
+                ReviewRow.b_source == q.b[0], ReviewRow.b_record_id == q.b[1],
+            )
+        )  # fmt: skip
     fresh = [q for p, q in sorted(after.questions.items()) if before.questions.get(p) != q]
     if fresh:
         connection.execute(insert(ReviewRow), [_question_row(q) for q in fresh])
@@ -354,8 +363,7 @@ def _remove(connection: Connection, before: Derived, after: Derived) -> int:
     """Rows that nothing in the log speaks for; only a rebuild can find any."""
     members = sorted(before.members.keys() - after.members.keys())
     for some in chunks(members):
-        key = tuple_(MemberRow.source, MemberRow.record_id)
-        connection.execute(delete(MemberRow).where(key.in_(some)))
+        connection.execute(delete(MemberRow).where(among(MemberRow.source, MemberRow.record_id, some)))
     customers = sorted(before.customers.keys() - after.customers.keys())
     for some in chunks(customers):
         connection.execute(delete(CustomerRow).where(CustomerRow.id.in_(some)))

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, delete, insert, select, tuple_
+from sqlalchemy import Connection, delete, insert, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from resolvers.identity import log
@@ -206,26 +206,31 @@ def _named(new: NewLinks) -> list[Ref]:
 def _known(connection: Connection, new: NewLinks) -> Remembered | None:
     """The answer where there is nothing to write: the everyday case needs no lock."""
     named = _named(new)
-    if len(log.owners(connection, named)) < len(named):
+    owners = log.owners(connection, named)
+    if len(owners) < len(named):
         return None
     carried = log.tokens_of(connection, named)
     if any(carried.get(ref, set()) != tokens for ref, tokens in _carried(new).items()):
         return None
-    part = log.load(connection, named, lock=False)
-    return None if _new_edges(new, part, carried) else _answer(new, part, part.derived)
+    if _new_edges(new, log.edges_of_records(connection, named), carried):
+        return None
+    customers = {ref: owners[ref] for ref in sorted(new.records)}
+    return Remembered(
+        customer_id=customers[new.records[0]], customers=customers, touched=frozenset(owners.values())
+    )
 
 
 def _remember(connection: Connection, new: NewLinks) -> Remembered:
     named = _named(new)
     part = log.load(connection, named, lock=True)
-    carried = {**log.tokens_of(connection, named), **_carried(new)}
-    edges = _new_edges(new, part, carried)
+    known = log.tokens_of(connection, named)
+    edges = _new_edges(new, part.graph.edges, {**known, **_carried(new)})
     records = tuple(ref for ref in named if ref not in part.graph.records)
     derived = part.derived
     if edges or records:
         draft = Draft(kind=Kind.LINK, actor=LINKING, edges=tuple(edges), records=records)
         derived = log.append(connection, part, draft).after
-    _replace_tokens(connection, new)
+    _replace_tokens(connection, known, _carried(new))
     return _answer(new, part, derived)
 
 
@@ -249,9 +254,9 @@ def _carried(new: NewLinks) -> dict[Ref, set[str]]:
     return carried
 
 
-def _new_edges(new: NewLinks, part: Part, carried: Mapping[Ref, set[str]]) -> list[Edge]:
+def _new_edges(new: NewLinks, held: Sequence[Edge], carried: Mapping[Ref, set[str]]) -> list[Edge]:
     """The edges that the log does not hold. What was undone is held too: finding it again does not bring it back."""
-    links = {(*pair_of(e.a, e.b), e.origin, e.token) for e in part.graph.edges}
+    links = {(*pair_of(e.a, e.b), e.origin, e.token) for e in held}
     edges: dict[Any, Edge] = {}
     for link, token in new.links:
         edge = _link_edge(link, token, carried)
@@ -259,7 +264,7 @@ def _new_edges(new: NewLinks, part: Part, carried: Mapping[Ref, set[str]]) -> li
         if edge.a != edge.b and identity not in links:
             edges.setdefault(identity, edge)
     scores: dict[Any, Edge] = {}
-    for known in sorted((e for e in part.graph.edges if e.origin.startswith(MODEL)), key=lambda e: e.event):
+    for known in sorted((e for e in held if e.origin.startswith(MODEL)), key=lambda e: e.event):
         scores[known.pair] = known
     for scored in new.scored:
         edge, old = _scored_edge(scored, carried), scores.get(pair_of(scored.a, scored.b))
@@ -290,17 +295,18 @@ def _scored_edge(scored: Scored, carried: Mapping[Ref, set[str]]) -> Edge:
     )  # fmt: skip
 
 
-def _replace_tokens(connection: Connection, new: NewLinks) -> None:
+def _replace_tokens(
+    connection: Connection, known: Mapping[Ref, set[str]], wanted: Mapping[Ref, set[str]]
+) -> None:
     """The records carry these keys now, and no others: an address that was changed at the source finds nobody any more."""
-    wanted = _carried(new)
-    carried = log.tokens_of(connection, wanted)
-    changed = sorted(ref for ref, tokens in wanted.items() if carried.get(ref, set()) != tokens)
-    for some in chunks(changed):
-        connection.execute(delete(KeyRow).where(tuple_(KeyRow.source, KeyRow.record_id).in_(some)))
-    rows = [
-        {"token": token, "source": ref[0], "record_id": ref[1]}
-        for ref in changed
-        for token in sorted(wanted[ref])
-    ]
-    if rows:
+    gone = sorted((t, *ref) for ref, tokens in wanted.items() for t in known.get(ref, set()) - tokens)
+    for token, source, record_id in gone:
+        connection.execute(
+            delete(KeyRow).where(
+                KeyRow.token == token, KeyRow.source == source, KeyRow.record_id == record_id
+            )
+        )
+    fresh = sorted((t, *ref) for ref, tokens in wanted.items() for t in tokens - known.get(ref, set()))
+    if fresh:
+        rows = [{"token": t, "source": s, "record_id": r} for t, s, r in fresh]
         connection.execute(insert(KeyRow), rows)

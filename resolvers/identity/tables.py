@@ -111,6 +111,7 @@ class KeyRow(Base):
     """A key that a record carries, as its token."""
 
     __tablename__ = "match_key"
+    __table_args__ = (Index("match_key_record", "source", "record_id"),)
 
     token: Mapped[str] = mapped_column(String(80), primary_key=True)
     source: Mapped[str] = mapped_column(String(100), primary_key=True)

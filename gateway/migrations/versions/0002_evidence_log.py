@@ -54,6 +54,7 @@ def _make_tables() -> None:
         sa.Column("reopened", sa.Boolean, nullable=False),
     )
     op.create_index("review_b", "review", ["b_source", "b_record_id"])
+    op.create_index("match_key_record", "match_key", ["source", "record_id"])
 
 
 def _add_columns() -> None:
