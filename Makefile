@@ -43,8 +43,9 @@ lint: install  ## ruff, mypy --strict, import contracts
 live: install  ## the proof on real servers: Tryton, Vendure, Request Tracker, Dovecot
 	@$(BIN)/python -m pytest tests/live --live -q
 
-proof: install  ## the long tests: 2,000 people's links, 1,000 mutated answers, the demo's own check
-	@C360_TRUTH_PEOPLE=2000 C360_MUTATIONS=1000 $(BIN)/python -m pytest -q tests/resolvers/test_truth.py tests/chaos/test_payloads.py
+proof: install  ## the long tests: 2,000 people's links, 1,000 mutated answers, kills in mid-write, the demo's check
+	@C360_TRUTH_PEOPLE=2000 C360_MUTATIONS=1000 C360_KILLS=25 C360_HISTORIES=25 $(BIN)/python -m pytest -q \
+	  tests/resolvers/test_truth.py tests/chaos/test_payloads.py tests/resolvers/identity_log
 	@$(BIN)/c360 demo --check >/dev/null && echo "c360 demo --check: all answers came"
 
 fuzz: install  ## 10,000 random documents

@@ -27,7 +27,7 @@ from resolvers.identity.store import IdentityStore
 from tests.resolvers.identity_log.logs import BY, links, rec
 from tests.resolvers.identity_log.model import Model, Said
 
-HISTORIES = int(os.environ.get("C360_HISTORIES", "25"))
+HISTORIES = int(os.environ.get("C360_HISTORIES", "8"))
 NUMBERS = st.integers(min_value=0, max_value=7)
 RULES = st.sampled_from([Rule.EMAIL, Rule.EMAIL_AND_NAME])
 TOKENS = st.sampled_from(["s", "t"])
