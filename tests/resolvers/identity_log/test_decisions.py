@@ -269,3 +269,11 @@ async def test_the_same_new_person_found_at_once_is_one_customer(store: Identity
     assert await counted(store, "customer") == 1
     assert await counted(store, "event") == 1
     assert await store.rebuild() == 0
+
+
+async def test_of_two_confirmations_the_older_one_gives_way(store: IdentityStore) -> None:
+    await seen(store, 1, 2, 3)
+    await store.decisions.confirm(rec(1), rec(2), **BY)
+    await store.decisions.confirm(rec(2), rec(3), **BY)
+    await store.decisions.reject(rec(1), rec(3), **BY)
+    assert await groups(store, 1, 2, 3) == [[1], [2, 3]]
