@@ -42,8 +42,18 @@ def typo(a: str, b: str) -> bool:
     return OSA.distance(a, b, score_cutoff=1) <= 1
 
 
+def alike(a: str, b: str, least: float) -> bool:
+    """Nearly the same text: by Jaro-Winkler similarity, or one slip in at least four letters."""
+    return JaroWinkler.similarity(a, b, score_cutoff=least) >= least or (min(len(a), len(b)) >= 4 and typo(a, b))
+
+
 def _swapped_names(a: Person, b: Person) -> bool:
-    return bool(a.given and a.family) and a.given == b.family and a.family == b.given
+    """Given and family name stand in each other's place; one slip in either changes nothing."""
+    if not (a.given and a.family and b.given and b.family) or a.latin != b.latin:
+        return False
+    if a.given != b.family and a.family != b.given:
+        return False
+    return alike(a.given, b.family, 0.92) and alike(a.family, b.given, 0.92)
 
 
 def other_gender(a: str, b: str) -> bool:
@@ -66,10 +76,9 @@ def given(a: Person, b: Person) -> int:
         return 5 if x[0] == y[0] else 6
     if (a.given_known and b.given_known) or other_gender(x, y):
         return 6  # two known names that share no form are two names: Anna, Hanna
-    likeness = JaroWinkler.similarity(x, y)
-    if likeness >= 0.92 or (min(len(x), len(y)) >= 4 and typo(x, y)):
+    if alike(x, y, 0.92):
         return 3
-    return 4 if likeness >= 0.8 else 6
+    return 4 if JaroWinkler.similarity(x, y) >= 0.8 else 6
 
 
 def family(a: Person, b: Person) -> int:
@@ -82,10 +91,9 @@ def family(a: Person, b: Person) -> int:
         return 1
     if not a.family_forms.isdisjoint(b.family_forms):
         return 2
-    likeness = JaroWinkler.similarity(x, y)
-    if likeness >= 0.92 or (min(len(x), len(y)) >= 4 and typo(x, y)):
+    if alike(x, y, 0.92):
         return 3
-    return 4 if likeness >= 0.8 else 5
+    return 4 if JaroWinkler.similarity(x, y) >= 0.8 else 5
 
 
 def birth_date(a: Person, b: Person) -> int:
@@ -154,10 +162,9 @@ def street(a: Person, b: Person) -> int:
         return MISSING
     if x == y:
         return 0
-    likeness = JaroWinkler.similarity(x, y)
-    if likeness >= 0.94 or (min(len(x), len(y)) >= 4 and typo(x, y)):
+    if alike(x, y, 0.94):
         return 1
-    return 2 if likeness >= 0.84 else 3
+    return 2 if JaroWinkler.similarity(x, y) >= 0.84 else 3
 
 
 def city(a: Person, b: Person) -> int:
@@ -166,8 +173,7 @@ def city(a: Person, b: Person) -> int:
         return MISSING
     if x == y:
         return 0
-    close = (min(len(x), len(y)) >= 4 and typo(x, y)) or JaroWinkler.similarity(x, y) >= 0.92
-    return 1 if close else 2
+    return 1 if alike(x, y, 0.92) else 2
 
 
 _COMPARE: tuple[Callable[[Person, Person], int], ...] = (

@@ -45,17 +45,24 @@ class Model(msgspec.Struct, frozen=True, kw_only=True):
     """`matches_per_record`: how many other records of the same person a record has, on average.
 
     It gives the prior for a map of N records: the chance that two records drawn at random are one person is this / N.
+    `household`: the chance that two records with the same family name and address are one person.
     `made` says from what and how the numbers were estimated.
     """
 
     fields: Mapping[str, Field]
     matches_per_record: float
+    household: float = 0.5
     made: str = ""
 
     @property
     def version(self) -> str:
         """A hash of the content; evidence names the model by it."""
         return hashlib.sha256(dump(self)).hexdigest()[:12]
+
+    @property
+    def household_bits(self) -> float:
+        """log2 of the odds that belong to `household`."""
+        return math.log2(self.household / (1 - self.household))
 
     def prior(self, records: int) -> float:
         """The chance that two of `records` records are one person; a small map says little about the world."""
@@ -95,6 +102,6 @@ def _decoded(content: bytes, name: str) -> Model:
             raise ModelError(f"{name} needs the field {field} with the levels {', '.join(levels)}")
     if any(not (0 < p <= 1) for f in model.fields.values() for level in f.levels for p in (level.m, level.u)):
         raise ModelError(f"{name} has a probability that is not above 0 and at most 1")
-    if not 0 < model.matches_per_record < math.inf:
-        raise ModelError(f"{name} needs matches_per_record above 0")
+    if not (0 < model.matches_per_record < math.inf and 0 < model.household < 1):
+        raise ModelError(f"{name} needs matches_per_record above 0, and household between 0 and 1")
     return model

@@ -80,7 +80,8 @@ class Scorer:
             for name in _FREQUENT
             if model.fields[name].rare
         ]
-        self._reliable = {n: model.fields[n].levels[-1].m <= RARELY for n in ("birth_date", "national_id")}
+        self._reliable = {n: model.fields[n].levels[-1].m <= RARELY for n in ("given", "birth_date", "national_id")}
+        self._most = model.household_bits - self.prior
         self._same, self._review = (math.log2(p / (1 - p)) for p in (SAME, REVIEW))
 
     def score(self, a: Person, b: Person) -> Score:
@@ -88,9 +89,7 @@ class Scorer:
         if b.ref < a.ref:
             a, b = b, a
         levels = compare(a, b)
-        bits = self._bits(a, levels)
-        household = sum(bits[i] for i in _HOUSEHOLD)
-        excess = min(0.0, -self.prior - household)
+        bits, excess = self.bits(a, levels)
         weight = self.prior + sum(bits) + excess
         doubts = self._doubts(levels)
         return Score(
@@ -104,20 +103,20 @@ class Scorer:
 
     def evidence(self, a: Person, b: Person) -> float:
         """The model's bare sum in bits: prior and fields, no cap. What Splink calls the match weight."""
-        return self.prior + sum(self._bits(a, compare(a, b)))
+        return self.prior + sum(self.bits(a, compare(a, b))[0])
 
     def explain(self, a: Person, b: Person) -> tuple[Contribution, ...]:
         """The waterfall of any pair, also of one that is far apart; sums to the score's weight."""
         levels = compare(a, b)
-        bits = self._bits(a, levels)
-        return self._contributions(levels, bits, min(0.0, -self.prior - sum(bits[i] for i in _HOUSEHOLD)))
+        return self._contributions(levels, *self.bits(a, levels))
 
-    def _bits(self, a: Person, levels: tuple[int, ...]) -> list[float]:
+    def bits(self, a: Person, levels: tuple[int, ...]) -> tuple[list[float], float]:
+        """The weight of each field, and what is taken off because family name and address name a household at most."""
         bits = [weights[level] for weights, level in zip(self._weights, levels, strict=True)]
         for index, name, frequencies, rare, m in self._frequent:
             if levels[index] == 0:
                 bits[index] = math.log2(m / frequencies.get(getattr(a, name), rare))
-        return bits
+        return bits, min(0.0, self._most - sum([bits[i] for i in _HOUSEHOLD]))
 
     def _band(self, weight: float, doubts: tuple[str, ...]) -> Band:
         if weight < self._review or OTHER_PERSON in doubts:
@@ -138,20 +137,25 @@ class Scorer:
         return tuple(bars)
 
     def _doubts(self, levels: tuple[int, ...]) -> tuple[str, ...]:
-        """What speaks against joining, however much agrees."""
+        """What speaks against joining, however much agrees.
+
+        A field whose values often differ in one person's records (as training has seen) is left to its weight.
+        """
         same_id = levels[_ID] in (0, 1)
-        other = {i: levels[i] == _LAST[i] for i in (_GIVEN, _FAMILY, _BORN, _ID)}
-        contact = levels[_EMAIL] == 0 or levels[_PHONE] == 0
+        given, born = levels[_GIVEN] == _LAST[_GIVEN], levels[_BORN] == _LAST[_BORN]
         doubts = []
-        if other[_ID] and self._reliable["national_id"]:
+        if levels[_ID] == _LAST[_ID] and self._reliable["national_id"]:
             doubts.append(OTHER_ID)
-        if other[_GIVEN] and not same_id:
+        if same_id:
+            return tuple(doubts)
+        if given and self._reliable["given"]:
             doubts.append(OTHER_GIVEN)
-        if other[_BORN] and self._reliable["birth_date"] and not same_id:
+        if born and self._reliable["birth_date"]:
             doubts.append(OTHER_BIRTH_DATE)
-        if other[_GIVEN] and other[_BORN] and not same_id:
+        if given and born:
             doubts.append(OTHER_PERSON)
-        if levels[_GIVEN] == MISSING and levels[_BORN] not in (0, 1, 2) and not same_id and not contact:
+        contact = levels[_EMAIL] == 0 or levels[_PHONE] == 0
+        if levels[_GIVEN] == MISSING and levels[_BORN] not in (0, 1, 2) and not contact:
             doubts.append(NOT_PERSONAL)
         return tuple(doubts)
 
