@@ -50,13 +50,17 @@ def cluster(
     """
     ranked = sorted(scores, key=lambda s: (-s.weight, s.a, s.b))
     groups = _Groups(ranked, forbidden, strong_ids or {}, max_size)
-    review = [Doubt(a=s.a, b=s.b, weight=s.weight, reasons=s.doubts) for s in ranked if s.band is Band.REVIEW]
-    for score in ranked:
-        if score.band is Band.SAME and (reason := groups.join(score)):
-            review.append(Doubt(a=score.a, b=score.b, weight=score.weight, reasons=(reason,)))
+    refused = {s: reason for s in ranked if s.band is Band.SAME and (reason := groups.join(s))}
+    review = [
+        Doubt(a=s.a, b=s.b, weight=s.weight, reasons=(refused[s],) if s in refused else s.doubts)
+        for s in ranked
+        if s.band is Band.REVIEW or s in refused
+    ]
     people = sorted(tuple(sorted(m)) for m in groups.members.values() if len(m) > 1)
     open_doubts = [d for d in review if not groups.together(d.a, d.b)]
-    return Clusters(people=tuple(people), review=tuple(sorted(open_doubts, key=lambda d: (-d.weight, d.a, d.b))))
+    return Clusters(
+        people=tuple(people), review=tuple(sorted(open_doubts, key=lambda d: (-d.weight, d.a, d.b)))
+    )
 
 
 class _Groups:

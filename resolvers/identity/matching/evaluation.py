@@ -10,6 +10,7 @@ import msgspec
 from pydantic import SecretStr
 
 from resolvers.identity.matching.clusters import Clusters, cluster
+from resolvers.identity.matching.contacts import personal
 from resolvers.identity.matching.index import Index
 from resolvers.identity.matching.person import Person, Ref
 from resolvers.identity.matching.scorer import Band, Score, Scorer
@@ -42,6 +43,7 @@ class Figures(msgspec.Struct, frozen=True, kw_only=True):
 
 def match(people: Sequence[Person], scorer: Scorer, progress: Progress | None = None) -> Clusters:
     """Goes the way of production: keys become tokens, tokens find candidates, candidates are scored and joined."""
+    people = personal(people)
     index = Index(Tokens(SecretStr(secrets.token_urlsafe(32))))
     try:
         index.add(enumerate(people))
@@ -50,9 +52,7 @@ def match(people: Sequence[Person], scorer: Scorer, progress: Progress | None = 
         index.close()
 
 
-def _scores(
-    people: Sequence[Person], index: Index, scorer: Scorer, progress: Progress | None
-) -> list[Score]:
+def _scores(people: Sequence[Person], index: Index, scorer: Scorer, progress: Progress | None) -> list[Score]:
     kept = []
     for number, person in enumerate(people):
         if progress and number % 500 == 0:

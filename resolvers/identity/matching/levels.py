@@ -16,7 +16,7 @@ MISSING = -1
 
 LEVELS: dict[str, tuple[str, ...]] = {
     "given": ("exact", "swapped", "variant", "close", "similar", "initial", "different"),
-    "family": ("exact", "swapped", "variant", "close", "similar", "different"),
+    "family": ("exact", "variant", "close", "similar", "different"),
     "birth_date": ("exact", "swapped", "close", "partial", "different"),
     "email": ("exact", "mailbox", "close", "different"),
     "phone": ("exact", "close", "different"),
@@ -44,7 +44,9 @@ def typo(a: str, b: str) -> bool:
 
 def alike(a: str, b: str, least: float) -> bool:
     """Nearly the same text: by Jaro-Winkler similarity, or one slip in at least four letters."""
-    return JaroWinkler.similarity(a, b, score_cutoff=least) >= least or (min(len(a), len(b)) >= 4 and typo(a, b))
+    return JaroWinkler.similarity(a, b, score_cutoff=least) >= least or (
+        min(len(a), len(b)) >= 4 and typo(a, b)
+    )
 
 
 def _swapped_names(a: Person, b: Person) -> bool:
@@ -87,13 +89,13 @@ def family(a: Person, b: Person) -> int:
         return MISSING
     if x == y:
         return 0
-    if _swapped_names(a, b):
-        return 1
+    if a.given != b.given and _swapped_names(a, b):
+        return MISSING  # one event, which the given name's level tells already
     if not a.family_forms.isdisjoint(b.family_forms):
-        return 2
+        return 1
     if alike(x, y, 0.92):
-        return 3
-    return 4 if JaroWinkler.similarity(x, y) >= 0.8 else 5
+        return 2
+    return 3 if JaroWinkler.similarity(x, y) >= 0.8 else 4
 
 
 def birth_date(a: Person, b: Person) -> int:

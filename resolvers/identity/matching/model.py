@@ -41,17 +41,25 @@ class Field(msgspec.Struct, frozen=True, kw_only=True):
     rare: float | None = None
 
 
+SMALLEST = 10_000
+"""Records below which the prior is not raised further: with ten records known, the eleventh is still a stranger."""
+
+
 class Model(msgspec.Struct, frozen=True, kw_only=True):
     """`matches_per_record`: how many other records of the same person a record has, on average.
 
     It gives the prior for a map of N records: the chance that two records drawn at random are one person is this / N.
     `household`: the chance that two records with the same family name and address are one person.
+    `place_overlap`: which part of what postcode, city and state say each says again, from 0 to 1.
+    `records`: how many were looked at, which is what `u` of a contact depends on.
     `made` says from what and how the numbers were estimated.
     """
 
     fields: Mapping[str, Field]
     matches_per_record: float
     household: float = 0.5
+    place_overlap: float = 1.0
+    records: int = SMALLEST
     made: str = ""
 
     @property
@@ -67,10 +75,6 @@ class Model(msgspec.Struct, frozen=True, kw_only=True):
     def prior(self, records: int) -> float:
         """The chance that two of `records` records are one person; a small map says little about the world."""
         return min(0.5, self.matches_per_record / max(records, SMALLEST))
-
-
-SMALLEST = 10_000
-"""Records below which the prior is not raised further: with ten records known, the eleventh is still a stranger."""
 
 
 def dump(model: Model) -> bytes:

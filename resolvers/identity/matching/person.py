@@ -33,7 +33,7 @@ _OLDEST = 1850
 
 _NOT_GIVEN = frozenset(
     """na n/a nan none null nil unknown unbekannt undefined test tester xxx anonymous anonym gast guest keine brak -
-    missing""".split()
+    missing familie family fam famille familia famiglia rodzina aile ailesi kazoku household haushalt""".split()
 )
 # letters of other scripts that look like Latin ones: only read as such in a word that also has Latin letters
 _LOOKALIKES = str.maketrans("авекмнорстухіјѕԁɡαβεικνορτυχ", "abekmhopctyxijsdgabeiknoptux")
@@ -83,13 +83,18 @@ def from_row(row: Mapping[str, str | None], ref: Ref, default_country: str | Non
     return _person(
         ref,
         name_of(profile),
-        emails=(row.get("email") or "",),
-        phones=(row.get("phone") or "",),
+        emails=_several(row.get("email")),
+        phones=_several(row.get("phone")),
         region=region,
         birth_date=birth_date(row.get("date_of_birth")),
         address=_address_of(row),
         national_id=row.get("national_id") or "",
     )
+
+
+def _several(cell: str | None) -> list[str]:
+    """A cell may hold several values with semicolons between them."""
+    return (cell or "")[: MAX_TEXT * MAX_VALUES].split(";")[:MAX_VALUES]
 
 
 def from_profile(profile: Profile, default_country: str | None = None) -> Person:
@@ -156,7 +161,9 @@ def clean(value: str | None) -> str:
     if not value:
         return ""
     short = value[: MAX_TEXT * 4]
-    kept = "".join(" " if c in "\t\r\n" else c for c in short if unicodedata.category(c) not in _UNSEEN or c in "\t\r\n")
+    kept = "".join(
+        " " if c in "\t\r\n" else c for c in short if unicodedata.category(c) not in _UNSEEN or c in "\t\r\n"
+    )
     words = unicodedata.normalize("NFKC", kept).split()
     return " ".join(_one_script(word) for word in words)[:MAX_TEXT].strip()
 
@@ -167,7 +174,9 @@ _UNSEEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn"})
 def _one_script(word: str) -> str:
     if word.isascii() or not any("a" <= c <= "z" for c in word.lower()):
         return word
-    return "".join(c if c.isascii() else c.lower().translate(_LOOKALIKES) if c.lower() in _FOREIGN else c for c in word)
+    return "".join(
+        c if c.isascii() else c.lower().translate(_LOOKALIKES) if c.lower() in _FOREIGN else c for c in word
+    )
 
 
 _FOREIGN = frozenset(map(chr, _LOOKALIKES))
@@ -291,7 +300,11 @@ def _address_of(row: Mapping[str, str | None]) -> dict[str, str]:
 def _address_in(address: Address) -> dict[str, str]:
     lines = [line for line in (address.street or "")[: MAX_TEXT * 4].splitlines() if line.strip()]
     return _address(
-        clean(lines[0] if lines else ""), "", clean(address.postcode), clean(address.city), clean(address.region)
+        clean(lines[0] if lines else ""),
+        "",
+        clean(address.postcode),
+        clean(address.city),
+        clean(address.region),
     )
 
 
@@ -303,10 +316,15 @@ def _address(street: str, number: str, postcode: str, city: str, state: str) -> 
     return {
         "street": _street(street),
         "house_number": "".join(c for c in number if c.isalnum() or c in "-/"),
-        "postcode": "".join(c for c in fold(postcode).removesuffix(".0") if c.isalnum()),
+        "postcode": _postcode(postcode),
         "city": _named(city),
         "state": _named(state),
     }
+
+
+def _postcode(text: str) -> str:
+    kept = "".join(c for c in fold(text).removesuffix(".0") if c.isalnum())
+    return kept if kept.strip("0") else ""  # 00000 fills a field that must not be empty
 
 
 def _named(text: str) -> str:

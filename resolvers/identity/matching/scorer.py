@@ -8,7 +8,7 @@ from enum import StrEnum
 import msgspec
 
 from resolvers.identity.matching.levels import LEVELS, MISSING, compare
-from resolvers.identity.matching.model import Model
+from resolvers.identity.matching.model import SMALLEST, Model
 from resolvers.identity.matching.person import Person, Ref
 
 SAME = 0.99
@@ -25,6 +25,10 @@ _GIVEN, _FAMILY, _BORN, _ID = (_AT[n] for n in ("given", "family", "birth_date",
 _EMAIL, _PHONE = _AT["email"], _AT["phone"]
 _LAST = tuple(len(levels) - 1 for levels in LEVELS.values())
 _HOUSEHOLD = tuple(_AT[n] for n in ("family", "street", "house_number", "postcode", "city", "state"))
+_PLACE = tuple(_AT[n] for n in ("postcode", "city", "state"))
+"""Say the same thing three times, as far as training has not seen otherwise."""
+_SHARED_BY_FEW = (_ID, _EMAIL, _PHONE)
+"""Exact agreement gets rarer as the map grows: those who share a contact are a household, however many others there are."""
 _FREQUENT = ("given", "family", "city")
 """Fields whose exact agreement weighs more for a rare value."""
 
@@ -74,13 +78,23 @@ class Scorer:
         prior = model.prior(records)
         self.prior = math.log2(prior / (1 - prior))
         fields = [model.fields[name] for name in _NAMES]
-        self._weights = [[level.weight for level in field.levels] + [0.0] for field in fields]  # [-1]: missing
+        self._weights = [
+            [level.weight for level in field.levels] + [0.0] for field in fields
+        ]  # [-1]: missing
+        larger = math.log2(max(records, SMALLEST) / max(model.records, SMALLEST))
+        for index in _SHARED_BY_FEW:
+            self._weights[index][0] += larger
         self._frequent = [
-            (_AT[name], name, model.fields[name].frequencies, model.fields[name].rare, model.fields[name].levels[0].m)
+            (_AT[name], name, field.frequencies, field.rare, field.levels[0].m)
             for name in _FREQUENT
-            if model.fields[name].rare
+            if (field := model.fields[name]).rare is not None
         ]
-        self._reliable = {n: model.fields[n].levels[-1].m <= RARELY for n in ("given", "birth_date", "national_id")}
+        self._reliable = {
+            n: model.fields[n].levels[-1].m <= RARELY for n in ("given", "birth_date", "national_id")
+        }
+        # training has seen that name and address are one person
+        self._at_home_alone = model.household >= SAME
+        self._overlap = model.place_overlap
         self._most = model.household_bits - self.prior
         self._same, self._review = (math.log2(p / (1 - p)) for p in (SAME, REVIEW))
 
@@ -89,8 +103,8 @@ class Scorer:
         if b.ref < a.ref:
             a, b = b, a
         levels = compare(a, b)
-        bits, excess = self.bits(a, levels)
-        weight = self.prior + sum(bits) + excess
+        bits, repeated, excess = self.bits(a, levels)
+        weight = self.prior + sum(bits) - repeated - excess
         doubts = self._doubts(levels)
         return Score(
             a=a.ref,
@@ -98,7 +112,9 @@ class Scorer:
             weight=weight,
             band=self._band(weight, doubts),
             doubts=doubts,
-            contributions=self._contributions(levels, bits, excess) if weight >= self._review else (),
+            contributions=self._contributions(levels, bits, repeated, excess)
+            if weight >= self._review
+            else (),
         )
 
     def evidence(self, a: Person, b: Person) -> float:
@@ -110,13 +126,17 @@ class Scorer:
         levels = compare(a, b)
         return self._contributions(levels, *self.bits(a, levels))
 
-    def bits(self, a: Person, levels: tuple[int, ...]) -> tuple[list[float], float]:
-        """The weight of each field, and what is taken off because family name and address name a household at most."""
+    def bits(self, a: Person, levels: tuple[int, ...]) -> tuple[list[float], float, float]:
+        """The weight of each field, and what is to be taken off again: what a place says twice, and what family name
+        and address say beyond naming a household.
+        """
         bits = [weights[level] for weights, level in zip(self._weights, levels, strict=True)]
         for index, name, frequencies, rare, m in self._frequent:
             if levels[index] == 0:
-                bits[index] = math.log2(m / frequencies.get(getattr(a, name), rare))
-        return bits, min(0.0, self._most - sum([bits[i] for i in _HOUSEHOLD]))
+                bits[index] = math.log2(m / frequencies.get(getattr(a, name), rare or 1.0))
+        place = [bits[i] for i in _PLACE if bits[i] > 0]
+        repeated = (sum(place) - max(place)) * self._overlap if len(place) > 1 else 0.0
+        return bits, repeated, max(0.0, sum([bits[i] for i in _HOUSEHOLD]) - repeated - self._most)
 
     def _band(self, weight: float, doubts: tuple[str, ...]) -> Band:
         if weight < self._review or OTHER_PERSON in doubts:
@@ -124,7 +144,7 @@ class Scorer:
         return Band.SAME if weight >= self._same and not doubts else Band.REVIEW
 
     def _contributions(
-        self, levels: tuple[int, ...], bits: list[float], excess: float
+        self, levels: tuple[int, ...], bits: list[float], repeated: float, excess: float
     ) -> tuple[Contribution, ...]:
         bars = [Contribution(field="prior", agreement="", weight=self.prior)]
         bars += [
@@ -132,8 +152,10 @@ class Scorer:
             for name, level, weight in zip(_NAMES, levels, bits, strict=True)
             if level != MISSING
         ]
+        if repeated:
+            bars.append(Contribution(field="place", agreement="counts once", weight=-repeated))
         if excess:
-            bars.append(Contribution(field="household", agreement="an address is no person", weight=excess))
+            bars.append(Contribution(field="household", agreement="an address is no person", weight=-excess))
         return tuple(bars)
 
     def _doubts(self, levels: tuple[int, ...]) -> tuple[str, ...]:
@@ -154,10 +176,15 @@ class Scorer:
             doubts.append(OTHER_BIRTH_DATE)
         if given and born:
             doubts.append(OTHER_PERSON)
-        contact = levels[_EMAIL] == 0 or levels[_PHONE] == 0
-        if levels[_GIVEN] == MISSING and levels[_BORN] not in (0, 1, 2) and not contact:
+        if not self._at_home_alone and not self._personal(levels):
             doubts.append(NOT_PERSONAL)
         return tuple(doubts)
+
+    @staticmethod
+    def _personal(levels: tuple[int, ...]) -> bool:
+        """Whether something agrees that few people share. Name and address are no such thing: father and son."""
+        named = levels[_GIVEN] not in (MISSING, _LAST[_GIVEN])
+        return levels[_BORN] in (0, 1, 2) or levels[_EMAIL] == 0 or (levels[_PHONE] == 0 and named)
 
 
 OTHER_ID = "two different national ids"

@@ -8,6 +8,7 @@ duplicates among the random pairs, which a rare value's u otherwise consists of.
 from __future__ import annotations
 
 import logging
+import math
 import secrets
 import warnings
 from collections import Counter
@@ -16,10 +17,11 @@ from typing import Any
 
 from pydantic import SecretStr
 
+from resolvers.identity.matching.contacts import personal
 from resolvers.identity.matching.index import Index
 from resolvers.identity.matching.levels import LEVELS, MISSING, compare
 from resolvers.identity.matching.model import Field, Level, Model, default
-from resolvers.identity.matching.person import Person
+from resolvers.identity.matching.person import Person, Ref
 from resolvers.identity.matching.scorer import Scorer, probability
 from resolvers.identity.tokens import Tokens
 
@@ -48,15 +50,22 @@ class TrainingError(Exception):
     """Nothing could be estimated. Its text is for the person who asked."""
 
 
-def estimate(people: Sequence[Person], said: Callable[[str], None] = lambda _: None) -> Model:
-    """The model of these people; `said` is told what is being done. Raises TrainingError."""
+def estimate(
+    people: Sequence[Person], said: Callable[[str], None] = lambda _: None, belief: Model | None = None
+) -> Model:
+    """The model of these people; `said` is told what is being done. Raises TrainingError.
+
+    `belief` (by default the shipped model) stands for what was too rare to see.
+    """
     if len(people) < LEAST:
-        raise TrainingError(f"weights cannot be estimated from {len(people)} records: at least {LEAST} are needed")
-    some = people[:TRAINED_ON]
+        raise TrainingError(
+            f"weights cannot be estimated from {len(people)} records: at least {LEAST} are needed"
+        )
+    some = personal(people[:TRAINED_ON])
     said("estimating weights with Splink")
     trained = _splink(some)
     said("refining them on the pairs that share a match key")
-    return _Refinement(trained, some).model()
+    return _Refinement(trained, some, belief or default()).model()
 
 
 class _Refinement:
@@ -66,18 +75,22 @@ class _Refinement:
     has one slip. Pairs that share no match key are taken to be two people; u stays as it was sampled.
     """
 
-    def __init__(self, trained: Trained, people: Sequence[Person]) -> None:
-        self._trained, self._people, self._base = trained, people, default()
+    def __init__(self, trained: Trained, people: Sequence[Person], belief: Model) -> None:
+        self._trained, self._people, self._base = trained, people, belief
         self._frequencies = {name: _frequencies(people, name) for name in _FREQUENT}
         self._counts = {  # what Splink found, as if it were seen in as many pairs as the shipped model's belief
             name: [_BELIEF * (trained.get(name, {}).get(level, (None, None))[0] or 0.0) for level in levels]
             for name, levels in LEVELS.items()
         }
         self._per_record, self._household = 1.0, self._base.household
+        self._overlap = self._base.place_overlap
+        self._repeats: set[Ref] = set()  # records that are somebody's who was seen before
 
     def model(self) -> Model:
         """Repeats until the number of matches no longer moves."""
         pairs = self._pairs()
+        self._step(pairs)
+        self._overlap = _place_overlap([p for p in self._people if p.ref not in self._repeats])
         for _ in range(_ROUNDS):
             before = self._per_record
             self._step(pairs)
@@ -97,6 +110,8 @@ class _Refinement:
             fields=fields,
             matches_per_record=self._per_record,
             household=self._household,
+            place_overlap=self._overlap,
+            records=len(self._people),
             made=_made(self._people),
         )
 
@@ -120,10 +135,12 @@ class _Refinement:
         counts = {name: [0.0] * len(levels) for name, levels in LEVELS.items()}
         matches, at_home, one_at_home = 0.0, 0, 0.0
         for person, levels in pairs:
-            bits, excess = scorer.bits(person, levels)
-            chance = probability(scorer.prior + sum(bits) + excess)
+            bits, repeated, excess = scorer.bits(person, levels)
+            chance = probability(scorer.prior + sum(bits) - repeated - excess)
             matches += chance
-            if excess < 0:
+            if chance > 0.5:
+                self._repeats.add(person.ref)
+            if excess:
                 at_home, one_at_home = at_home + 1, one_at_home + chance
             for name, level in zip(LEVELS, levels, strict=True):
                 if level != MISSING:
@@ -159,13 +176,32 @@ def _levels(
         seen = seen_u.get(level.name)
         u.append(_freed(seen, share_m, share) if seen else min(level.u, 1 / RANDOM_PAIRS))
     return tuple(
-        Level(name=level.name, m=x / sum(m), u=y / sum(u)) for level, x, y in zip(base.levels, m, u, strict=True)
+        Level(name=level.name, m=x / sum(m), u=y / sum(u))
+        for level, x, y in zip(base.levels, m, u, strict=True)
     )
 
 
 def _freed(u: float, m: float, share: float) -> float:
     """u without the pairs of one person among the random pairs; never less than a tenth, as the rest is noise."""
     return max((u - share * m) / (1 - share), u / 10)
+
+
+def _place_overlap(people: Sequence[Person]) -> float:
+    """How far postcode and city say the same, by how often strangers share both, against chance; 1 where unknown."""
+    places = [(p.postcode, p.city) for p in people if p.postcode and p.city]
+    if len(places) < LEAST:
+        return default().place_overlap
+    both, postcode, city = (
+        _meeting(Counter(values)) for values in (places, [p for p, _ in places], [c for _, c in places])
+    )
+    said_again = math.log2(both / (postcode * city))
+    return min(1.0, max(0.0, said_again / min(-math.log2(postcode), -math.log2(city))))
+
+
+def _meeting(counts: Counter[Any]) -> float:
+    """The chance that two records drawn at random have the same value (with one pair more: it is never nothing)."""
+    total = sum(counts.values())
+    return (sum(n * (n - 1) // 2 for n in counts.values()) + 1) / (total * (total - 1) // 2 + 1)
 
 
 def _frequencies(people: Sequence[Person], field: str) -> tuple[dict[str, float], float | None]:
@@ -190,7 +226,9 @@ def _splink(people: Sequence[Person]) -> Trained:
         for rule in _rules(people):
             trained += _session(linker, rule)
     if not trained:
-        raise TrainingError("weights cannot be estimated: no two records agree in any of the fields that find pairs")
+        raise TrainingError(
+            "weights cannot be estimated: no two records agree in any of the fields that find pairs"
+        )
     return parameters(linker)
 
 
@@ -220,7 +258,17 @@ def linker_for(people: Sequence[Person], model: Model | None = None) -> Any:
 
 
 def _row(number: int, person: Person) -> dict[str, Any]:
-    texts = ("given", "family", "birth_date", "street", "house_number", "postcode", "city", "state", "national_id")
+    texts = (
+        "given",
+        "family",
+        "birth_date",
+        "street",
+        "house_number",
+        "postcode",
+        "city",
+        "state",
+        "national_id",
+    )
     row: dict[str, Any] = {name: getattr(person, name) or None for name in texts}
     return row | {
         "unique_id": number,
@@ -348,9 +396,11 @@ _OTHER_GENDER = (
 _TWO_NAMES = f"((given_known_l and given_known_r) or ({_OTHER_GENDER}))"
 _LONG = "least(length(given_l), length(given_r)) > 1"
 _OTHER_SCRIPT = "latin_l <> latin_r"
-_BOTH = "(list_transform({0}_l, x -> list_transform({0}_r, y -> struct_pack(x := x, y := y))))"
+_BOTH = "(list_transform({0}_l, lambda x: list_transform({0}_r, lambda y: struct_pack(x := x, y := y))))"
 _MAILBOX = (
-    "len(list_filter(flatten(" + _BOTH.format("emails") + "), p -> length(split_part(p.x, '@', 1)) >= 6 and {0})) > 0"
+    "len(list_filter(flatten("
+    + _BOTH.format("emails")
+    + "), lambda p: length(split_part(p.x, '@', 1)) >= 6 and {0})) > 0"
 )
 _SAME_MAILBOX = _MAILBOX.format("split_part(p.x, '@', 1) = split_part(p.y, '@', 1)")
 _LIKE_MAILBOX = _MAILBOX.format(
@@ -358,7 +408,9 @@ _LIKE_MAILBOX = _MAILBOX.format(
     " and damerau_levenshtein(split_part(p.x, '@', 1), split_part(p.y, '@', 1)) <= 1"
 )
 _LIKE_PHONE = (
-    "len(list_filter(flatten(" + _BOTH.format("phones") + "), p -> damerau_levenshtein(p.x, p.y) <= 1)) > 0"
+    "len(list_filter(flatten("
+    + _BOTH.format("phones")
+    + "), lambda p: damerau_levenshtein(p.x, p.y) <= 1)) > 0"
 )
 _PARTS = (
     "(case when substr(birth_date_l, 1, 4) = substr(birth_date_r, 1, 4) then 1 else 0 end"
@@ -389,9 +441,8 @@ _SQL: dict[str, tuple[str, ...]] = {
         f"not ({_LONG}) and substr(given_l, 1, 1) = substr(given_r, 1, 1)",
     ),
     "family": (
-        _name("family"),
+        f"({_name('family')} or (family_l <> family_r and given_l <> given_r and {_SWAPPED}))",
         _sql_equal("family"),
-        _SWAPPED,
         "list_has_any(family_forms_l, family_forms_r)",
         _sql_close("family", 0.92),
         _sql_like("family", 0.8),
