@@ -14,6 +14,10 @@ from resolvers.identity.matching.person import Person
 MISSING = -1
 """One side says nothing, or the two cannot be compared: no evidence either way."""
 
+NEARLY, LIKE = 0.9199, 0.7999
+NEARLY_STREET, LIKE_STREET = 0.9399, 0.8399
+"""Jaro-Winkler similarities. Not round: texts that reach a round one exactly are rounded differently here and in SQL."""
+
 LEVELS: dict[str, tuple[str, ...]] = {
     "given": ("exact", "swapped", "variant", "close", "similar", "initial", "different"),
     "family": ("exact", "variant", "close", "similar", "different"),
@@ -55,7 +59,7 @@ def _swapped_names(a: Person, b: Person) -> bool:
         return False
     if a.given != b.family and a.family != b.given:
         return False
-    return alike(a.given, b.family, 0.92) and alike(a.family, b.given, 0.92)
+    return alike(a.given, b.family, NEARLY) and alike(a.family, b.given, NEARLY)
 
 
 def other_gender(a: str, b: str) -> bool:
@@ -78,9 +82,9 @@ def given(a: Person, b: Person) -> int:
         return 5 if x[0] == y[0] else 6
     if (a.given_known and b.given_known) or other_gender(x, y):
         return 6  # two known names that share no form are two names: Anna, Hanna
-    if alike(x, y, 0.92):
+    if alike(x, y, NEARLY):
         return 3
-    return 4 if JaroWinkler.similarity(x, y) >= 0.8 else 6
+    return 4 if JaroWinkler.similarity(x, y) >= LIKE else 6
 
 
 def family(a: Person, b: Person) -> int:
@@ -93,9 +97,9 @@ def family(a: Person, b: Person) -> int:
         return MISSING  # one event, which the given name's level tells already
     if not a.family_forms.isdisjoint(b.family_forms):
         return 1
-    if alike(x, y, 0.92):
+    if alike(x, y, NEARLY):
         return 2
-    return 3 if JaroWinkler.similarity(x, y) >= 0.8 else 4
+    return 3 if JaroWinkler.similarity(x, y) >= LIKE else 4
 
 
 def birth_date(a: Person, b: Person) -> int:
@@ -164,9 +168,9 @@ def street(a: Person, b: Person) -> int:
         return MISSING
     if x == y:
         return 0
-    if alike(x, y, 0.94):
+    if alike(x, y, NEARLY_STREET):
         return 1
-    return 2 if JaroWinkler.similarity(x, y) >= 0.84 else 3
+    return 2 if JaroWinkler.similarity(x, y) >= LIKE_STREET else 3
 
 
 def city(a: Person, b: Person) -> int:
@@ -175,7 +179,7 @@ def city(a: Person, b: Person) -> int:
         return MISSING
     if x == y:
         return 0
-    return 1 if alike(x, y, 0.92) else 2
+    return 1 if alike(x, y, NEARLY) else 2
 
 
 _COMPARE: tuple[Callable[[Person, Person], int], ...] = (

@@ -19,7 +19,15 @@ from pydantic import SecretStr
 
 from resolvers.identity.matching.contacts import personal
 from resolvers.identity.matching.index import Index
-from resolvers.identity.matching.levels import LEVELS, MISSING, compare
+from resolvers.identity.matching.levels import (
+    LEVELS,
+    LIKE,
+    LIKE_STREET,
+    MISSING,
+    NEARLY,
+    NEARLY_STREET,
+    compare,
+)
 from resolvers.identity.matching.model import Field, Level, Model, default
 from resolvers.identity.matching.person import Person, Ref
 from resolvers.identity.matching.scorer import Scorer, probability
@@ -222,13 +230,8 @@ def _splink(people: Sequence[Person]) -> Trained:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         linker.training.estimate_u_using_random_sampling(max_pairs=RANDOM_PAIRS, seed=SEED)
-        trained = 0
         for rule in _rules(people):
-            trained += _session(linker, rule)
-    if not trained:
-        raise TrainingError(
-            "weights cannot be estimated: no two records agree in any of the fields that find pairs"
-        )
+            _session(linker, rule)
     return parameters(linker)
 
 
@@ -238,7 +241,7 @@ def _session(linker: Any, rule: str) -> bool:
 
     try:
         linker.training.estimate_parameters_using_expectation_maximisation(rule)
-    except EMTrainingException:
+    except (EMTrainingException, ValueError):  # no pairs, or a level whose m became 0, which Splink 5 refuses
         return False
     return True
 
@@ -386,7 +389,7 @@ def _sql_equal(column: str) -> str:
 
 _SWAPPED = (
     "(given_l = family_r or family_l = given_r)"
-    f" and {_sql_alike('given_l', 'family_r', 0.92)} and {_sql_alike('family_l', 'given_r', 0.92)}"
+    f" and {_sql_alike('given_l', 'family_r', NEARLY)} and {_sql_alike('family_l', 'given_r', NEARLY)}"
 )
 _OTHER_GENDER = (
     "abs(length(given_l) - length(given_r)) = 1"
@@ -436,16 +439,16 @@ _SQL: dict[str, tuple[str, ...]] = {
         _sql_equal("given"),
         _SWAPPED,
         "list_has_any(given_forms_l, given_forms_r)",
-        f"{_LONG} and not {_TWO_NAMES} and {_sql_close('given', 0.92)}",
-        f"{_LONG} and not {_TWO_NAMES} and {_sql_like('given', 0.8)}",
+        f"{_LONG} and not {_TWO_NAMES} and {_sql_close('given', NEARLY)}",
+        f"{_LONG} and not {_TWO_NAMES} and {_sql_like('given', LIKE)}",
         f"not ({_LONG}) and substr(given_l, 1, 1) = substr(given_r, 1, 1)",
     ),
     "family": (
         f"({_name('family')} or (family_l <> family_r and given_l <> given_r and {_SWAPPED}))",
         _sql_equal("family"),
         "list_has_any(family_forms_l, family_forms_r)",
-        _sql_close("family", 0.92),
-        _sql_like("family", 0.8),
+        _sql_close("family", NEARLY),
+        _sql_like("family", LIKE),
     ),
     "birth_date": (
         _sql_missing("birth_date"),
@@ -460,8 +463,8 @@ _SQL: dict[str, tuple[str, ...]] = {
     "street": (
         _sql_missing("street"),
         _sql_equal("street"),
-        _sql_close("street", 0.94),
-        _sql_like("street", 0.84),
+        _sql_close("street", NEARLY_STREET),
+        _sql_like("street", LIKE_STREET),
     ),
     "house_number": (
         _sql_missing("house_number"),
@@ -469,7 +472,7 @@ _SQL: dict[str, tuple[str, ...]] = {
         _sql_typo("house_number"),
     ),
     "postcode": _plain("postcode"),
-    "city": (_sql_missing("city"), _sql_equal("city"), _sql_close("city", 0.92)),
+    "city": (_sql_missing("city"), _sql_equal("city"), _sql_close("city", NEARLY)),
     "state": _plain("state"),
 }
 """Field -> when it is missing, then the condition of each level but the last."""

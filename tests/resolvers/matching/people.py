@@ -51,7 +51,7 @@ def _spoiled(row: dict[str, str], dice: random.Random) -> dict[str, str]:
 _texts = st.one_of(
     st.text(max_size=40), st.sampled_from(["", "NULL", "1980-02-30", "a@b@c", "\u202emax", "+49 30 1234"])
 )
-rows = st.fixed_dictionaries({}, optional={name: _texts for name in FIELDS})
+rows = st.fixed_dictionaries({}, optional=dict.fromkeys(FIELDS, _texts))
 likely = st.fixed_dictionaries(
     {},
     optional={
