@@ -62,7 +62,7 @@ schema: install  ## write schema.graphql from the code
 	@$(BIN)/c360 export-schema --output schema.graphql
 
 lock:  ## requirements.lock from pyproject.toml (needs uv)
-	uv pip compile pyproject.toml --all-extras --group dev --universal --python-version 3.11 \
+	uv pip compile pyproject.toml --extra postgres --extra redis --group dev --universal --python-version 3.11 \
 	  --generate-hashes --no-header --no-annotate --no-emit-index-url -q -o requirements.lock
 
 clean:  ## everything that can be made again

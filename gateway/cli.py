@@ -24,6 +24,14 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.add_typer(identity_group.app)
+Table = Annotated[Path, typer.Argument(metavar="FILE", help="People, one a row: CSV or Parquet.")]
+Mapping = Annotated[
+    list[str] | None,
+    typer.Option("--map", metavar="NAME=COLUMN", help="Which column holds what; repeatable."),
+]
+Country = Annotated[
+    str | None, typer.Option(metavar="CODE", help="ISO code that national phone numbers belong to.")
+]
 Config = Annotated[Path, typer.Option("--config", "-c", metavar="FILE", help="The settings: c360.toml.")]
 
 
@@ -46,14 +54,17 @@ def main() -> None:
 def _explained(error: Exception) -> int | None:
     """Says what a person can do about it and gives the exit status; None for a fault of ours."""
     # imported late: `c360 --help` has no use for what these modules need
+    from gateway.commands.identity import TableError
     from gateway.commands.query import QueryError
     from gateway.serving import StartError
     from gateway.settings import SettingsError
+    from resolvers.identity.matching.model import ModelError
+    from resolvers.identity.matching.training import TrainingError
 
     if isinstance(error, SettingsError):
         print(error, file=sys.stderr)
         return 2
-    if isinstance(error, StartError | QueryError):
+    if isinstance(error, StartError | QueryError | TableError | ModelError | TrainingError):
         print(f"c360: {error}", file=sys.stderr)
         return 1
     return None
@@ -155,3 +166,48 @@ def export_schema(
         output.write_text(text, encoding="utf-8")
     except OSError as error:
         raise StartError(f"{output} cannot be written: {error.strerror}") from None
+
+
+@identity_group.app.command("eval")
+def identity_eval(
+    file: Table,
+    truth: Annotated[str, typer.Option(metavar="COLUMN", help="The column that says who each record is.")],
+    mapping: Mapping = None,
+    train: Annotated[
+        bool, typer.Option("--train", help="First estimate the weights on this file, without the truth.")
+    ] = False,
+    model: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="The weights, instead of the shipped ones.")
+    ] = None,
+    country: Country = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the figures as JSON.")] = False,
+) -> None:
+    """How well people are matched in a table whose truth is known."""
+    from gateway.commands import identity as command
+
+    raise typer.Exit(
+        command.evaluate(
+            file,
+            truth=truth,
+            mapping=mapping or [],
+            train=train,
+            model_file=model,
+            country=country,
+            as_json=as_json,
+        )
+    )
+
+
+@identity_group.app.command("train")
+def identity_train(
+    file: Table,
+    output: Annotated[
+        Path, typer.Option("--output", "-o", metavar="FILE", help="Where to write the model (JSON).")
+    ],
+    mapping: Mapping = None,
+    country: Country = None,
+) -> None:
+    """Estimates matching weights from a table of people, without labels."""
+    from gateway.commands import identity as command
+
+    raise typer.Exit(command.train(file, output=output, mapping=mapping or [], country=country))

@@ -6,7 +6,7 @@ import typer
 
 app = typer.Typer(
     name="identity",
-    help="Who is who: decide, take back, explain.",
+    help="Who is who: decide, take back, explain, measure and train.",
     no_args_is_help=True,
     context_settings={"help_option_names": ["-h", "--help"]},
 )

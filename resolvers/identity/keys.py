@@ -50,20 +50,18 @@ def email(value: str) -> str | None:
     return unicodedata.normalize("NFKC", checked.normalized).lower()
 
 
-def phone(value: str, country: str | None) -> str | None:
+def phone(value: str, country: str | None, *, valid: bool = True) -> str | None:
     """E.164 of a phone number; `country` (ISO alpha-2) reads national forms. None where it is none.
 
-    A number with its country code need only be possible: numbering plans change. A national one must be valid in its country.
+    Without `valid` an international number need only be possible, since numbering plans change.
     """
     value = re.sub(r"^\s*00", "+", value)
     try:
         parsed = phonenumbers.parse(value, country)
     except phonenumbers.NumberParseException:
         return None
-    international = value.lstrip().startswith("+")
-    if not (
-        phonenumbers.is_possible_number(parsed) if international else phonenumbers.is_valid_number(parsed)
-    ):
+    lenient = not valid and value.lstrip().startswith("+")
+    if not (phonenumbers.is_possible_number(parsed) if lenient else phonenumbers.is_valid_number(parsed)):
         return None
     return phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164)
 
@@ -122,7 +120,7 @@ def asked_email(value: str, argument: str) -> MatchKey:
 
 def asked_phone(value: str, argument: str, default_country: str | None) -> MatchKey:
     """The key of an argument; raises InvalidArgument where it is no phone number."""
-    if len(value) > 64 or (found := phone(value, default_country)) is None:
+    if len(value) > 64 or (found := phone(value, default_country, valid=False)) is None:
         national = f" or a number of {default_country}" if default_country else ""
         raise InvalidArgument(
             argument, f"{argument} is not a phone number (expected E.164 such as +493012345678{national})"

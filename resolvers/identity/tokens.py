@@ -24,5 +24,9 @@ class Tokens:
 
     def of(self, key: MatchKey) -> str:
         """The token of a canonical key."""
-        digest = hmac.new(self._key, f"{key.type.value}\0{key.value}".encode(), hashlib.sha256).digest()
-        return f"{self.VERSION}:{key.type.value}:{base64.urlsafe_b64encode(digest).decode().rstrip('=')}"
+        return self.token(key.type.value, key.value)
+
+    def token(self, kind: str, value: str) -> str:
+        """The token of a value of some kind, such as a match key that is made of several fields."""
+        digest = hmac.new(self._key, f"{kind}\0{value}".encode(), hashlib.sha256).digest()
+        return f"{self.VERSION}:{kind}:{base64.urlsafe_b64encode(digest).decode().rstrip('=')}"

@@ -1,0 +1,1 @@
+"""Identity resolution on public and made-up people whose truth is known."""

@@ -1,0 +1,77 @@
+"""The whole way from persons to figures, and weights that nobody labelled."""
+
+from __future__ import annotations
+
+import pytest
+
+from resolvers.identity.matching import evaluation, model
+from resolvers.identity.matching.clusters import Clusters
+from resolvers.identity.matching.person import Person
+from resolvers.identity.matching.scorer import Scorer
+from tests.resolvers.matching.people import drawn, person
+
+
+def matched(people: list[Person], weights: model.Model | None = None) -> Clusters:
+    return evaluation.match(people, Scorer(weights or model.default(), len(people)))
+
+
+def truth(people: list[Person]) -> dict[tuple[str, str], str]:
+    return {p.ref: p.ref[1] for p in people}
+
+
+def test_drawn_people_are_found_and_nobody_else() -> None:
+    people = drawn(1000)
+    figures = evaluation.figures(truth(people), matched(people))
+    assert figures.pairwise.precision == 1.0
+    assert figures.pairwise.recall > 0.9
+
+
+def test_the_order_of_the_records_does_not_matter() -> None:
+    people = drawn(300)
+    assert matched(people) == matched(people[::-1])
+
+
+def test_ten_thousand_records_with_one_address_are_not_one_person() -> None:
+    people = [person(str(n), email="sales.team@mail.example", family_name=f"Name{n}") for n in range(10_000)]
+    assert matched(people).people == ()
+
+
+def test_a_contact_that_two_people_share_joins_nobody_to_either() -> None:
+    shared = {"email": "the.webers@mail.example", "phone": "030 23125100"}
+    people = [
+        person("1", given_name="Anna", family_name="Weber", **shared),
+        person("2", given_name="Bruno", family_name="Weber", **shared),
+        person("3", **shared),
+    ]
+    assert matched(people).people == ()
+
+
+def test_the_figures_of_a_known_clustering() -> None:
+    who = {("s", c): c.upper() if c < "d" else "D" for c in "abcdef"}
+    clusters = Clusters(people=((("s", "a"), ("s", "b")), (("s", "d"), ("s", "e"))), review=())
+    figures = evaluation.figures(who, clusters)
+    assert figures.pairwise == evaluation.Quality(precision=1 / 2, recall=1 / 3, f1=2 / 5)
+    assert figures.cluster == evaluation.Quality(precision=0.0, recall=0.0, f1=0.0)
+    assert figures.bcubed.precision == pytest.approx(5 / 6)
+    assert figures.bcubed.recall == pytest.approx((1 + 1 + 1 + 2 / 3 + 2 / 3 + 1 / 3) / 6)
+    assert figures.largest_cluster == 2
+
+
+def test_training_without_labels_gives_a_model_that_reads_back() -> None:
+    pytest.importorskip("splink", reason="splink is not installed: pip install 'c360[training]'")
+    from resolvers.identity.matching import training
+
+    people = drawn(1000)
+    trained = training.estimate(people)
+    assert 0.7 < trained.matches_per_record < 1.1  # one, in truth
+    assert model._decoded(model.dump(trained), "x") == trained
+    figures = evaluation.figures(truth(people), matched(people, trained))
+    assert figures.pairwise.precision == 1.0
+    assert figures.pairwise.recall > 0.95
+
+
+def test_too_few_records_to_train_from() -> None:
+    from resolvers.identity.matching import training
+
+    with pytest.raises(training.TrainingError, match="at least 100"):
+        training.estimate(drawn(20))
