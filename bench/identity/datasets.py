@@ -69,6 +69,26 @@ def rldata10000() -> Iterable[Row]:
         }  # fmt: skip
 
 
+def households() -> Iterable[Row]:
+    """The sample population of pseudopeople in a census and in a nutrition programme's list: whole families."""
+    import pseudopeople
+
+    census = pseudopeople.generate_decennial_census(year=2020)
+    programme = pseudopeople.generate_women_infants_and_children(year=2020)
+    return chain(_simulated(census, "census"), _simulated(programme, "wic"))
+
+
+def _simulated(frame: object, source: str) -> Iterable[Row]:
+    for ref, row in frame.iterrows():  # type: ignore[attr-defined]
+        text = {name: "" if row[name] != row[name] else str(row[name]) for name in row.index}
+        yield {
+            "truth": text["simulant_id"], "source": source, "source_id": ref, "given_name": text["first_name"],
+            "family_name": text["last_name"], "date_of_birth": text["date_of_birth"], "street": text["street_name"],
+            "house_number": text["street_number"], "postcode": text["zipcode"], "city": text["city"],
+            "state": text["state"],
+        }  # fmt: skip
+
+
 def sandbox() -> Iterable[Row]:
     """The records that the four adapters read from the sandbox's systems: families, offices and namesakes among them."""
     return asyncio.run(_sandbox(2000))
@@ -125,6 +145,7 @@ SETS: dict[str, Callable[[], Iterable[Row]]] = {
     "febrl3": febrl3,
     "febrl4": febrl4,
     "rldata10000": rldata10000,
+    "pseudopeople": households,
     "sandbox": sandbox,
 }
 

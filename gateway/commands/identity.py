@@ -16,11 +16,12 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
 from resolvers.identity.matching import evaluation, model, training
-from resolvers.identity.matching.person import FIELDS, Person, Ref, from_row
+from resolvers.identity.matching.person import FIELDS, Person, Ref, from_row, months_come_first
 from resolvers.identity.matching.scorer import Scorer
 
 Row = Mapping[str, str]
 _CELL = 20_000_000
+_TRUTH = "truth of the record"  # no name among FIELDS
 
 
 class TableError(Exception):
@@ -103,14 +104,16 @@ def read(file: Path, columns: Mapping[str, str], truth: str | None, country: str
         raise TableError(
             f"{file} has no column that tells people apart; name them as {', '.join(FIELDS)}, or use --map"
         )
+    whose = {_TRUTH: truth} if truth is not None else {}
+    table = [{name: row.get(column) or "" for name, column in (of | whose).items()} for row in rows]
+    month_first = months_come_first(row.get("date_of_birth", "") for row in table)
     people, who = [], {}
-    for number, row in enumerate(rows, 1):
-        values = {name: row.get(column) or "" for name, column in of.items()}
+    for number, values in enumerate(table, 1):
         ref = (values.get("source") or "file", values.get("source_id") or f"row {number}")
         if ref in who:
             ref = (ref[0], f"{ref[1]} (row {number})")  # a source that uses an id twice
-        people.append(from_row(values, ref, country))
-        who[ref] = (row.get(truth) or "" if truth else "") or f"nobody {number}"
+        people.append(from_row(values, ref, country, month_first=month_first))
+        who[ref] = values.get(_TRUTH) or f"nobody {number}"
     return Table(people=people, truth=who if truth is not None else {})
 
 

@@ -51,6 +51,7 @@ class Model(msgspec.Struct, frozen=True, kw_only=True):
     It gives the prior for a map of N records: the chance that two records drawn at random are one person is this / N.
     `household`: the chance that two records with the same family name and address are one person.
     `place_overlap`: which part of what postcode, city and state say each says again, from 0 to 1.
+    `differs`: field -> share of one person's records in which it differs, where something else vouches for the person.
     `records`: how many were looked at, which is what `u` of a contact depends on.
     `made` says from what and how the numbers were estimated.
     """
@@ -59,6 +60,7 @@ class Model(msgspec.Struct, frozen=True, kw_only=True):
     matches_per_record: float
     household: float = 0.5
     place_overlap: float = 1.0
+    differs: Mapping[str, float] = {}
     records: int = SMALLEST
     made: str = ""
 

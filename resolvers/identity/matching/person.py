@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterable, Mapping
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from functools import lru_cache
 
 import msgspec
@@ -74,8 +74,13 @@ class Person(msgspec.Struct, frozen=True, kw_only=True):
     national_id: str = ""
 
 
-def from_row(row: Mapping[str, str | None], ref: Ref, default_country: str | None = None) -> Person:
-    """The person in a row whose keys are among FIELDS; unknown keys are not looked at."""
+def from_row(
+    row: Mapping[str, str | None], ref: Ref, default_country: str | None = None, *, month_first: bool = False
+) -> Person:
+    """The person in a row whose keys are among FIELDS; unknown keys are not looked at.
+
+    `month_first` reads 03/02/1980 as the second of March.
+    """
     given, family = clean(row.get("given_name")), clean(row.get("family_name"))
     profile = Profile(source=ref[0], id=ref[1], given_name=given or None, family_name=family or None)
     country = clean(row.get("country"))
@@ -86,7 +91,7 @@ def from_row(row: Mapping[str, str | None], ref: Ref, default_country: str | Non
         emails=_several(row.get("email")),
         phones=_several(row.get("phone")),
         region=region,
-        birth_date=birth_date(row.get("date_of_birth")),
+        birth_date=birth_date(row.get("date_of_birth"), month_first=month_first),
         address=_address_of(row),
         national_id=row.get("national_id") or "",
     )
@@ -231,19 +236,21 @@ def identifier(value: str) -> str:
 _DATE_PARTS = re.compile(r"^(\d{1,4})[-./ ](\d{1,2})[-./ ](\d{1,4})(?:[T ].*)?$")
 
 
-def birth_date(value: str | None) -> str:
+def birth_date(value: str | None, *, month_first: bool = False) -> str:
     """Eight digits YYYYMMDD, or nothing: not a date, before 1850, in the future, or one that forms put in for nobody."""
     text = clean(value) if value and len(value) <= 64 else ""
     text = text.removesuffix(".0")
+    if len(text) == 8 and text.isdigit() and int(text[:4]) < _OLDEST <= int(text[4:]):
+        text = f"{text[:2]}/{text[2:4]}/{text[4:]}"
     if not (len(text) == 8 and text.isdigit()):
-        text = _written_out(text)
+        text = _written_out(text, month_first)
     today = datetime.now(UTC).date().strftime("%Y%m%d")
     if not text.isascii() or not (f"{_OLDEST}0101" <= text <= today) or text in ("19000101", "19700101"):
         return ""
     return text
 
 
-def _written_out(text: str) -> str:
+def _written_out(text: str, month_first: bool) -> str:
     parts = _DATE_PARTS.match(text)
     if not parts:
         return ""
@@ -252,17 +259,18 @@ def _written_out(text: str) -> str:
         return f"{first}{int(middle):02d}{int(last):02d}" if len(last) <= 2 else ""
     if len(last) != 4 or len(first) > 2:
         return ""
-    day, month = (int(middle), int(first)) if int(middle) > 12 else (int(first), int(middle))
+    day, month = int(first), int(middle)
+    if month > 12 or (month_first and day <= 12):
+        day, month = month, day
     return f"{last}{month:02d}{day:02d}"
 
 
-def is_calendar_date(text: str) -> bool:
-    """Whether eight digits are a day that there was."""
-    try:
-        date(int(text[:4]), int(text[4:6]), int(text[6:8]))
-    except ValueError:
-        return False
-    return True
+def months_come_first(dates: Iterable[str]) -> bool:
+    """Whether a column of dates is written month/day/year: some have a middle part above 12, and none a first one."""
+    parts = [
+        match for text in dates if (match := _DATE_PARTS.match(text[:64].strip())) and len(match[1]) <= 2
+    ]
+    return any(int(m[2]) > 12 for m in parts) and sum(int(m[1]) > 12 for m in parts) * 20 < len(parts)
 
 
 @lru_cache(maxsize=20_000)

@@ -90,7 +90,7 @@ class Scorer:
             if (field := model.fields[name]).rare is not None
         ]
         self._reliable = {
-            n: model.fields[n].levels[-1].m <= RARELY for n in ("given", "birth_date", "national_id")
+            name: model.differs.get(name, 0.0) <= RARELY for name in ("given", "birth_date", "national_id")
         }
         # training has seen that name and address are one person
         self._at_home_alone = model.household >= SAME
@@ -105,7 +105,7 @@ class Scorer:
         levels = compare(a, b)
         bits, repeated, excess = self.bits(a, levels)
         weight = self.prior + sum(bits) - repeated - excess
-        doubts = self._doubts(levels)
+        doubts = self.doubts(levels)
         return Score(
             a=a.ref,
             b=b.ref,
@@ -158,7 +158,7 @@ class Scorer:
             bars.append(Contribution(field="household", agreement="an address is no person", weight=-excess))
         return tuple(bars)
 
-    def _doubts(self, levels: tuple[int, ...]) -> tuple[str, ...]:
+    def doubts(self, levels: tuple[int, ...]) -> tuple[str, ...]:
         """What speaks against joining, however much agrees.
 
         A field whose values often differ in one person's records (as training has seen) is left to its weight.
@@ -183,8 +183,10 @@ class Scorer:
     @staticmethod
     def _personal(levels: tuple[int, ...]) -> bool:
         """Whether something agrees that few people share. Name and address are no such thing: father and son."""
+        if levels[_EMAIL] == 0:
+            return True
         named = levels[_GIVEN] not in (MISSING, _LAST[_GIVEN])
-        return levels[_BORN] in (0, 1, 2) or levels[_EMAIL] == 0 or (levels[_PHONE] == 0 and named)
+        return named and (levels[_BORN] in (0, 1, 2) or levels[_PHONE] == 0)
 
 
 OTHER_ID = "two different national ids"
@@ -192,3 +194,6 @@ OTHER_GIVEN = "different given names: a twin, a parent, a partner?"
 OTHER_BIRTH_DATE = "different birth dates"
 OTHER_PERSON = "different given names and birth dates"
 NOT_PERSONAL = "nothing personal agrees"
+
+CONTRADICTIONS = frozenset({OTHER_ID, OTHER_GIVEN, OTHER_BIRTH_DATE, OTHER_PERSON})
+"""Doubts that say that it may be somebody else, not only that too little is known."""

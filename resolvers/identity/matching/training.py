@@ -30,7 +30,7 @@ from resolvers.identity.matching.levels import (
 )
 from resolvers.identity.matching.model import Field, Level, Model, default
 from resolvers.identity.matching.person import Person, Ref
-from resolvers.identity.matching.scorer import Scorer, probability
+from resolvers.identity.matching.scorer import CONTRADICTIONS, Scorer, probability
 from resolvers.identity.tokens import Tokens
 
 SEED = 360
@@ -92,6 +92,7 @@ class _Refinement:
         }
         self._per_record, self._household = 1.0, self._base.household
         self._overlap = self._base.place_overlap
+        self._differs: dict[str, float] = {}
         self._repeats: set[Ref] = set()  # records that are somebody's who was seen before
 
     def model(self) -> Model:
@@ -119,6 +120,7 @@ class _Refinement:
             matches_per_record=self._per_record,
             household=self._household,
             place_overlap=self._overlap,
+            differs=self._differs,
             records=len(self._people),
             made=_made(self._people),
         )
@@ -141,21 +143,69 @@ class _Refinement:
     def _step(self, pairs: Sequence[tuple[Person, Levels]]) -> None:
         scorer = Scorer(self._current(), len(self._people))
         counts = {name: [0.0] * len(levels) for name, levels in LEVELS.items()}
-        matches, at_home, one_at_home = 0.0, 0, 0.0
+        matches, vouched = 0.0, _Vouched()
         for person, levels in pairs:
             bits, repeated, excess = scorer.bits(person, levels)
+            vouched.see(levels, at_home=excess > 0)
+            if not CONTRADICTIONS.isdisjoint(scorer.doubts(levels)):
+                continue
             chance = probability(scorer.prior + sum(bits) - repeated - excess)
             matches += chance
             if chance > 0.5:
                 self._repeats.add(person.ref)
-            if excess:
-                at_home, one_at_home = at_home + 1, one_at_home + chance
             for name, level in zip(LEVELS, levels, strict=True):
                 if level != MISSING:
                     counts[name][level] += chance
         self._counts = counts
         self._per_record = max(2 * matches, 1.0) / len(self._people)
-        self._household = (one_at_home + 1) / (at_home + 2)  # Laplace's rule of succession
+        self._differs = vouched.differs()
+        self._household = vouched.household() or self._base.household
+
+
+class _Vouched:
+    """How reliable fields are in records whose person something else vouches for.
+
+    A national id vouches for given names and birth dates, a name with a birth date for national ids: twins share no id,
+    father and son no birth date. Without such a witness nothing is learnt, and the guards stay: the likeliest pairs of a
+    file of families are brothers and sisters.
+    """
+
+    def __init__(self) -> None:
+        self._by_id, self._by_name = 0, 0
+        self._other = {"given": 0, "birth_date": 0, "national_id": 0}
+        self._home, self._same_id_at_home = 0, 0
+
+    def see(self, levels: Levels, *, at_home: bool) -> None:
+        """Counts one pair."""
+        level = dict(zip(LEVELS, levels, strict=True))
+        if level["national_id"] == MISSING:
+            return
+        same_id = level["national_id"] in (0, 1)
+        if same_id:
+            self._by_id += 1
+            for name in ("given", "birth_date"):
+                self._other[name] += level[name] == len(LEVELS[name]) - 1
+        if level["given"] == 0 and level["family"] == 0 and level["birth_date"] == 0:
+            self._by_name += 1
+            self._other["national_id"] += not same_id
+        if at_home:
+            self._home += 1
+            self._same_id_at_home += same_id
+
+    def differs(self) -> dict[str, float]:
+        """Field -> share of pairs in which it differs; only fields with enough witnesses."""
+        seen = {"given": self._by_id, "birth_date": self._by_id, "national_id": self._by_name}
+        return {name: self._other[name] / n for name, n in seen.items() if n >= LEAST}
+
+    def household(self) -> float | None:
+        """The chance that two records with one family name and address are one person, by their ids."""
+        if self._home < LEAST or self._by_name < LEAST:
+            return None
+        expected = self._home * (
+            1 - self._other["national_id"] / self._by_name
+        )  # if all of them were one person
+        same = min(self._home, self._home * self._same_id_at_home / max(expected, 1.0))
+        return (same + 1) / (self._home + 2)  # Laplace's rule of succession
 
 
 _ROUNDS = 30
@@ -202,8 +252,10 @@ def _place_overlap(people: Sequence[Person]) -> float:
     both, postcode, city = (
         _meeting(Counter(values)) for values in (places, [p for p, _ in places], [c for _, c in places])
     )
-    said_again = math.log2(both / (postcode * city))
-    return min(1.0, max(0.0, said_again / min(-math.log2(postcode), -math.log2(city))))
+    least = min(-math.log2(postcode), -math.log2(city))
+    if least <= 0:  # everybody lives in one place
+        return default().place_overlap
+    return min(1.0, max(0.0, math.log2(both / (postcode * city)) / least))
 
 
 def _meeting(counts: Counter[Any]) -> float:

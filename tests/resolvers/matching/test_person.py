@@ -120,3 +120,11 @@ def test_a_profile_and_a_row_make_the_same_person() -> None:
         "city": "BERLIN", "country": "de",
     }  # fmt: skip
     assert persons.from_profile(profile) == persons.from_row(row, ("crm", "1"))
+
+
+def test_the_order_of_day_and_month_is_read_off_the_column() -> None:
+    american, european = ["05/06/1994", "11/23/1990"], ["05/06/1994", "23/11/1990"]
+    assert persons.months_come_first(american)
+    assert not persons.months_come_first(european)
+    assert persons.birth_date("05/06/1994", month_first=True) == "19940506"
+    assert persons.birth_date("05/06/1994") == "19940605"
