@@ -19,8 +19,8 @@ from resolvers.connection import Place, Slice, merge_pages
 from resolvers.errors import FieldPath, SourceFailure
 from resolvers.identity import keys as match_keys
 from resolvers.identity.chronicle import Believed, Bridge, Entry, Evidence
-from resolvers.identity.linking import Ref
 from resolvers.identity.map import IdentityMap, SharedKeys
+from resolvers.identity.members import Ref
 from resolvers.identity.store import Member, StoredCustomer
 from resolvers.loading import Loader
 from resolvers.merge import FIELDS, Merged, MergeRules, Observed

@@ -12,8 +12,8 @@ import msgspec
 from resolvers.errors import InvalidArgument
 from resolvers.identity.chronicle import Place, Review
 from resolvers.identity.decisions import Decided
-from resolvers.identity.linking import Ref
 from resolvers.identity.map import IdentityMap
+from resolvers.identity.members import Ref
 
 MAX_MEMBERS = 100
 """Records that one split may name."""

@@ -10,7 +10,7 @@ import strawberry
 from resolvers.customer import CustomerView
 from resolvers.errors import InvalidArgument
 from resolvers.identity import chronicle, derivation, log
-from resolvers.identity.linking import Ref
+from resolvers.identity.members import Ref
 
 strawberry.enum(derivation.Verdict, name="MatchVerdict", description="What the evidence says of two records.")
 strawberry.enum(log.Kind, name="IdentityEventKind", description="What an event of the identity map is.")

@@ -25,9 +25,8 @@ from resolvers.identity.derivation import (
     partition,
     undone_events,
 )
-from resolvers.identity.linking import Ref
 from resolvers.identity.log import Event, Part
-from resolvers.identity.members import Member, StoredCustomer
+from resolvers.identity.members import Member, Ref, StoredCustomer
 from resolvers.identity.tables import CustomerRow, MemberRow, ReviewRow
 
 
@@ -134,7 +133,7 @@ class Chronicle:
 
 
 def _evidence(connection: Connection, edges: Iterable[Edge]) -> list[Evidence]:
-    wanted = sorted(edges, key=lambda e: (e.event, e.pair, e.origin, e.token or ""))
+    wanted = sorted(edges, key=lambda e: (e.event, e.pair, e.origin, e.token or b""))
     events = log.events(connection, {e.event for e in wanted})
     return [
         Evidence(

@@ -27,8 +27,8 @@ from resolvers.identity.derivation import (
     standing,
     undone_events,
 )
-from resolvers.identity.linking import Ref
 from resolvers.identity.log import Draft, Event, Kind, Part, Written
+from resolvers.identity.members import Ref
 from resolvers.identity.tables import CustomerRow, MemberRow
 
 MAX_REASON = 500

@@ -20,7 +20,7 @@ from enum import StrEnum
 
 import msgspec
 
-from resolvers.identity.linking import Ref
+from resolvers.identity.members import Ref
 
 STEWARD = "steward"
 """The origin of edges that a person decided."""
@@ -63,7 +63,7 @@ class Edge(msgspec.Struct, frozen=True, kw_only=True):
     weight: float | None = None
     contributions: tuple[Contribution, ...] = ()
     key_type: str | None = None
-    token: str | None = None
+    token: bytes | None = None
     rests_on: str | None = None
 
     @property
@@ -73,6 +73,11 @@ class Edge(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def by_steward(self) -> bool:
         return self.origin == STEWARD
+
+    @property
+    def is_scored(self) -> bool:
+        """Whether a model said it."""
+        return self.origin.startswith(MODEL)
 
 
 class Seen(msgspec.Struct, frozen=True, kw_only=True):
@@ -174,22 +179,23 @@ def standing(graph: Graph) -> tuple[Edge, ...]:
     undone = undone_events(graph.undos)
     newest: dict[tuple[object, ...], Edge] = {}
     for edge in sorted((e for e in graph.edges if e.event not in undone), key=_age):
-        newest[(edge.pair, *_family(edge))] = edge
+        newest[(edge.pair, *family(edge))] = edge
     return tuple(sorted(newest.values(), key=_strength))
 
 
-def _family(edge: Edge) -> tuple[str, str | None]:
+def family(edge: Edge) -> tuple[str, bytes | None]:
+    """Edges of one pair and one family replace each other."""
     if edge.by_steward:
         return STEWARD, None
-    return (MODEL, None) if edge.origin.startswith(MODEL) else (edge.origin, edge.token)
+    return (MODEL, None) if edge.is_scored else (edge.origin, edge.token)
 
 
 def _age(edge: Edge) -> tuple[object, ...]:
-    return (edge.event, edge.a, edge.b, edge.verdict.value, edge.origin, edge.token or "")
+    return (edge.event, edge.a, edge.b, edge.verdict.value, edge.origin, edge.token or b"")
 
 
 def _strength(edge: Edge) -> tuple[object, ...]:
-    order = (edge.a, edge.b, edge.origin, edge.token or "")
+    order = (edge.a, edge.b, edge.origin, edge.token or b"")
     if edge.by_steward:
         return (0, 0.0, -edge.event, *order)
     return (1, -edge.confidence, edge.event, *order)

@@ -11,7 +11,8 @@ from adapters.base import Found, KeyType, MatchKey
 from adapters.records import Profile
 from resolvers.errors import FieldPath
 from resolvers.identity import keys as match_keys
-from resolvers.identity.linking import Candidate, Cluster, Ref, candidate, clusters
+from resolvers.identity.linking import Candidate, Cluster, candidate, clusters
+from resolvers.identity.members import Ref
 from resolvers.identity.options import IdentityOptions
 from resolvers.loading import Loader, Outcome
 from resolvers.sources import Sources

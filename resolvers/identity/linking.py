@@ -23,10 +23,8 @@ import msgspec
 from adapters.base import KeyType, MatchKey
 from adapters.records import Profile
 from resolvers.identity import keys as match_keys
+from resolvers.identity.members import Ref
 from resolvers.identity.names import Agreement, PersonName, compare, fold, name_of
-
-Ref = tuple[str, str]
-"""(source, record id)"""
 
 
 class Rule(StrEnum):

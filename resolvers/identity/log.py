@@ -34,7 +34,7 @@ from resolvers.identity.derivation import (
     partition,
     without_id,
 )
-from resolvers.identity.linking import Ref
+from resolvers.identity.members import Ref
 from resolvers.identity.tables import CustomerRow, EventRow, EvidenceRow, KeyRow, MemberRow, ReviewRow
 
 LINKING = "linking"
@@ -255,9 +255,9 @@ def owners(connection: Connection, refs: Iterable[Ref]) -> dict[Ref, str]:
     return found
 
 
-def tokens_of(connection: Connection, refs: Iterable[Ref]) -> dict[Ref, set[str]]:
+def tokens_of(connection: Connection, refs: Iterable[Ref]) -> dict[Ref, set[bytes]]:
     """The tokens of the keys that the records carry now."""
-    found: dict[Ref, set[str]] = defaultdict(set)
+    found: dict[Ref, set[bytes]] = defaultdict(set)
     for some in chunks(sorted(set(refs))):
         rows = connection.execute(select(KeyRow).where(among(KeyRow.source, KeyRow.record_id, some)))
         for row in rows:
@@ -265,10 +265,10 @@ def tokens_of(connection: Connection, refs: Iterable[Ref]) -> dict[Ref, set[str]
     return found
 
 
-def rests_on(a: Ref, b: Ref, tokens: Mapping[Ref, set[str]]) -> str:
+def rests_on(a: Ref, b: Ref, tokens: Mapping[Ref, set[bytes]]) -> str:
     """Stands for the keys that both records carry. The tokens are keyed, so that this says nothing of the keys."""
-    both = "\n".join(sorted(tokens.get(a, set()) & tokens.get(b, set())))
-    return hashlib.sha256(both.encode()).hexdigest()[:32]
+    both = b"".join(sorted(tokens.get(a, set()) & tokens.get(b, set())))
+    return hashlib.sha256(both).hexdigest()[:32]
 
 
 # --- writing ---------------------------------------------------------------------------------------------------------

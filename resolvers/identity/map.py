@@ -19,10 +19,12 @@ from resolvers.errors import FieldPath
 from resolvers.identity import keys as match_keys
 from resolvers.identity.decisions import Decided
 from resolvers.identity.discovery import Discovery, discover
-from resolvers.identity.linking import Cluster, Ref
+from resolvers.identity.fan_out import FanOut
+from resolvers.identity.linking import CONFIDENCE, Cluster, Link
+from resolvers.identity.members import Ref
 from resolvers.identity.options import IdentityOptions
-from resolvers.identity.store import IdentityStore, KnownKey, NewLinks, StoredCustomer
-from resolvers.identity.tokens import Tokens
+from resolvers.identity.store import Edge, IdentityStore, KnownKey, NewLinks, StoredCustomer, Verdict
+from resolvers.identity.tokens import Token, Tokens
 from resolvers.loading import Loader
 from resolvers.sources import Sources
 
@@ -90,6 +92,14 @@ class IdentityMap:
             known.update({ref: owners[ref] for c in clusters for ref in c.refs & wanted})
         return known
 
+    async def learn(
+        self, profiles: Sequence[Profile], loader: Loader, path: FieldPath | None = None
+    ) -> Mapping[Ref, str]:
+        """Takes in records as they are now, known or new, and returns the customer of each. The way of `sync`: the sources
+        are not searched for the records' keys, only records that the map proposes are read for comparison.
+        """
+        return await self.by_profiles(profiles, loader, path)
+
     async def shared(self, keys: Iterable[MatchKey]) -> frozenset[MatchKey]:
         """Which of these keys are no key of one person: role addresses, and those that discovery found several people on."""
         canonical = {k: match_keys.canonical(k) for k in keys}
@@ -154,20 +164,28 @@ class IdentityMap:
     async def _drop(self, ids: Iterable[str]) -> None:
         await self._cache.drop([f"customer:{i}" for i in sorted(ids)])
 
-    def _verdicts(self, found: Discovery, remembered: Sequence[Cluster]) -> dict[str, bool]:
+    def _verdicts(self, found: Discovery, remembered: Sequence[Cluster]) -> dict[Token, FanOut]:
         """What the asked keys are worth, by token. A key counts as discovered only when everybody who carries it is remembered;
         that several people share it is worth knowing in any case."""
         others = {k for c in found.clusters if c not in remembered for k in c.keys}
         return {
-            self._tokens.of(k): k in found.shared for k in found.asked if k in found.shared or k not in others
+            self._tokens.of(k): FanOut.HOUSEHOLD if k in found.shared else FanOut.PERSONAL
+            for k in found.asked
+            if k in found.shared or k not in others
         }
 
     def _links(self, cluster: Cluster) -> NewLinks:
         return NewLinks(
             records=tuple(sorted(cluster.refs)),
-            links=tuple((link, self._tokens.of(link.key) if link.key else None) for link in cluster.links),
+            edges=tuple(self._edge(link) for link in cluster.links),
             tokens=tuple((self._tokens.of(k), c.ref) for c in cluster.candidates for k in c.keys),
         )
+
+    def _edge(self, link: Link) -> Edge:
+        return Edge(
+            event=0, a=link.a, b=link.b, verdict=Verdict.SAME, origin=link.rule.value, confidence=CONFIDENCE[link.rule],
+            key_type=link.key.type.value if link.key else None, token=self._tokens.of(link.key) if link.key else None,
+        )  # fmt: skip
 
 
 class SharedKeys:

@@ -6,6 +6,9 @@ from datetime import datetime
 
 import msgspec
 
+Ref = tuple[str, str]
+"""A record: (source, record id)."""
+
 
 class Member(msgspec.Struct, frozen=True, kw_only=True):
     """A source record of a customer."""

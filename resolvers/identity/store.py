@@ -8,60 +8,74 @@ from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, delete, insert, select
+from sqlalchemy import Connection, delete, func, insert, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from resolvers.identity import log
 from resolvers.identity.chronicle import Chronicle, Evidence
-from resolvers.identity.database import Database, chunks
+from resolvers.identity.database import Database, among, chunks
 from resolvers.identity.decisions import Decisions
-from resolvers.identity.derivation import (
-    MODEL,
-    Contribution,
-    Edge,
-    Verdict,
-    pair_of,
-)
-from resolvers.identity.linking import CONFIDENCE, Link, Ref
+from resolvers.identity.derivation import Edge, Pair, Verdict, family, pair_of, standing
+from resolvers.identity.fan_out import FanOut
 from resolvers.identity.log import LINKING, Draft, Kind, Part
-from resolvers.identity.members import Member, StoredCustomer
-from resolvers.identity.tables import CustomerRow, DiscoveryRow, KeyRow, MemberRow
+from resolvers.identity.members import Member, Ref, StoredCustomer
+from resolvers.identity.tables import CustomerRow, DiscoveryRow, KeyRow, MemberRow, SyncRow
+from resolvers.identity.tokens import Token
 
 __all__ = [
-    "Evidence", "IdentityStore", "KnownKey", "Member", "NewLinks", "Remembered", "Scored", "StoredCustomer",
+    "Edge", "Evidence", "IdentityStore", "KnownKey", "Member", "Neighbourhood", "NewLinks", "Outdated", "Remembered",
+    "StoredCustomer", "SyncState", "Verdict",
 ]  # fmt: skip
 
 
 class KnownKey(msgspec.Struct, frozen=True, kw_only=True):
-    """What the map knows of a key: whose it is, and when all sources were last asked for it (None: never wholly)."""
+    """What the map knows of a key: whose it is, when all sources were last asked for it (None: never wholly), its class."""
 
     customers: tuple[str, ...] = ()
     discovered_at: datetime | None = None
-    shared: bool = False
+    fan_out: FanOut = FanOut.PERSONAL
 
-
-class Scored(msgspec.Struct, frozen=True, kw_only=True):
-    """What a model says of two records. `confidence` is a probability, `weight` its evidence in bits."""
-
-    a: Ref
-    b: Ref
-    verdict: Verdict
-    model: str
-    confidence: float
-    weight: float | None = None
-    contributions: tuple[Contribution, ...] = ()
+    @property
+    def shared(self) -> bool:
+        """Whether it is no key of one person."""
+        return self.fan_out is not FanOut.PERSONAL
 
 
 class NewLinks(msgspec.Struct, frozen=True, kw_only=True):
-    """One person's records as linking found them, ready to be remembered, and pairs that a model scored.
+    """Records as they are now, with all keys that they carry, and what was found out about pairs of them.
 
-    A scored pair may name a record that is known already and is none of `records`.
+    An edge may name a record that is known already and is none of `records`; its `event` is not looked at. `considered`
+    are all records that were compared before anything was joined: where a customer has grown by others in the meantime,
+    nothing is written (see `Outdated`). None: whatever there is may be joined.
     """
 
     records: tuple[Ref, ...]
-    links: tuple[tuple[Link, str | None], ...]  # with the token of the link's key
-    tokens: tuple[tuple[str, Ref], ...]
-    scored: tuple[Scored, ...] = ()
+    edges: tuple[Edge, ...] = ()
+    tokens: tuple[tuple[Token, Ref], ...] = ()
+    considered: frozenset[Ref] | None = None
+
+
+class Outdated(Exception):
+    """A customer that the new links reach has records that were not considered. Look again, then decide."""
+
+
+class Neighbourhood(msgspec.Struct, frozen=True, kw_only=True):
+    """The customers around some records, each with all its records, and the pairs that a steward holds to be different."""
+
+    clusters: tuple[tuple[Ref, ...], ...] = ()
+    forbidden: frozenset[Pair] = frozenset()
+
+
+class SyncState(msgspec.Struct, frozen=True, kw_only=True):
+    """How far a source has been read: `cursor` goes on after it (None: from the beginning), `records` were read so far,
+    `complete`: everything was, once.
+    """
+
+    source: str
+    cursor: str | None
+    records: int
+    complete: bool
+    at: datetime
 
 
 class Remembered(msgspec.Struct, frozen=True, kw_only=True):
@@ -102,7 +116,7 @@ class IdentityStore:
         """Customers by asked id; unknown ids are missing. An id that was merged answers with what it is now."""
         return await self._database.read(lambda connection: _customers(connection, ids))
 
-    async def keys(self, tokens: Sequence[str]) -> Mapping[str, KnownKey]:
+    async def keys(self, tokens: Sequence[Token]) -> Mapping[Token, KnownKey]:
         """What is known of each token; every token is in the answer."""
         return await self._database.read(lambda connection: _keys(connection, tokens))
 
@@ -116,24 +130,60 @@ class IdentityStore:
         return await self.chronicle.evidence(refs)
 
     async def remember(self, new: NewLinks) -> Remembered:
-        """Adds to the log what is new in the links, and derives who is who. What is known already changes nothing."""
+        """Adds to the log what is new in the links, and derives who is who. What is known already changes nothing.
+
+        Raises Outdated, and then wrote nothing.
+        """
         known = await self._database.read(lambda connection: _known(connection, new))
         if known is not None:
             return known
         return await self._database.write(lambda connection: _remember(connection, new))
 
-    async def discovered(self, tokens: Mapping[str, bool]) -> None:
-        """All sources were asked for these tokens now; the value says whether several people share the key."""
-        now = datetime.now(UTC)
-        rows = [{"token": t, "at": now, "shared": shared} for t, shared in sorted(tokens.items())]
+    async def remember_all(self, news: Sequence[NewLinks]) -> Sequence[Remembered]:
+        """`remember` for several people, an event for each, in one transaction. Raises Outdated, and then wrote nothing."""
+        return [await self.remember(new) for new in news]
 
-        def work(connection: Connection) -> None:
-            for some in chunks([r["token"] for r in rows]):
-                connection.execute(delete(DiscoveryRow).where(DiscoveryRow.token.in_(some)))
-            connection.execute(insert(DiscoveryRow), rows)
+    async def candidates(self, tokens: Sequence[tuple[Token, int]], most: int) -> Sequence[Ref]:
+        """The records that share one of these keys, those of the first keys first, `most` at most.
 
-        if rows:
-            await self._database.write(work)
+        The number is how many records may carry the key: one that more carry is crowded, and says nothing.
+        """
+        return await self._database.read(lambda connection: _candidates(connection, tokens, most))
+
+    async def neighbourhood(self, refs: Iterable[Ref]) -> Neighbourhood:
+        """The customers that these records belong to; unknown records have none."""
+        asked = sorted(set(refs))
+        return await self._database.read(lambda connection: _neighbourhood(connection, asked))
+
+    async def size(self) -> int:
+        """How many records the map knows, roughly where there are many."""
+        return await self._database.read(_size)
+
+    async def discovered(self, tokens: Mapping[Token, FanOut]) -> None:
+        """All sources were asked for these keys now, which lead to so many people."""
+        await self._note(tokens, datetime.now(UTC))
+
+    async def learnt(self, tokens: Mapping[Token, FanOut]) -> None:
+        """What the carriers of these keys say about them; when the sources were asked last stays as it is."""
+        await self._note(tokens, None)
+
+    async def _note(self, tokens: Mapping[Token, FanOut], at: datetime | None) -> None:
+        if tokens:
+            await self._database.write(lambda connection: _note(connection, tokens, at))
+
+    async def lost(self, refs: Iterable[Ref]) -> None:
+        """The sources no longer have these records: their keys find nobody any more. Their place in the log stays."""
+        gone = sorted(set(refs))
+        if gone:
+            await self._database.write(lambda connection: _lost(connection, gone))
+
+    async def sync_states(self) -> Mapping[str, SyncState]:
+        """How far each source that was ever read has been read."""
+        return await self._database.read(_sync_states)
+
+    async def save_sync_state(self, state: SyncState) -> None:
+        """Replaces what was kept for the source."""
+        await self._database.write(lambda connection: _save_sync_state(connection, state))
 
     async def rebuild(self) -> int:
         """Derives everything anew from the log alone; returns how many derived rows had to be changed."""
@@ -169,9 +219,9 @@ def _customers(connection: Connection, ids: Sequence[str]) -> dict[str, StoredCu
     }
 
 
-def _keys(connection: Connection, tokens: Sequence[str]) -> dict[str, KnownKey]:
-    owners: dict[str, set[str]] = defaultdict(set)
-    seen: dict[str, Any] = {}
+def _keys(connection: Connection, tokens: Sequence[Token]) -> dict[Token, KnownKey]:
+    owners: dict[Token, set[str]] = defaultdict(set)
+    seen: dict[Token, Any] = {}
     for some in chunks(tokens):
         rows = connection.execute(
             select(KeyRow.token, MemberRow.customer_id)
@@ -181,7 +231,7 @@ def _keys(connection: Connection, tokens: Sequence[str]) -> dict[str, KnownKey]:
         for token, customer_id in rows:
             owners[token].add(customer_id)
         found = connection.execute(
-            select(DiscoveryRow.token, DiscoveryRow.at, DiscoveryRow.shared).where(
+            select(DiscoveryRow.token, DiscoveryRow.at, DiscoveryRow.fan_out).where(
                 DiscoveryRow.token.in_(some)
             )
         )
@@ -190,17 +240,77 @@ def _keys(connection: Connection, tokens: Sequence[str]) -> dict[str, KnownKey]:
         token: KnownKey(
             customers=tuple(sorted(owners[token])),
             discovered_at=seen[token].at if token in seen else None,
-            shared=seen[token].shared if token in seen else False,
+            fan_out=FanOut(seen[token].fan_out) if token in seen else FanOut.PERSONAL,
         )
         for token in tokens
     }
 
 
+def _candidates(connection: Connection, tokens: Sequence[tuple[Token, int]], most: int) -> list[Ref]:
+    found: dict[Ref, None] = {}
+    for token, limit in tokens:
+        if len(found) >= most:
+            break
+        rows = connection.execute(
+            select(KeyRow.source, KeyRow.record_id).where(KeyRow.token == token)
+            .order_by(KeyRow.source, KeyRow.record_id).limit(limit + 1)
+        ).all()  # fmt: skip
+        if len(rows) <= limit:
+            found.update(((row.source, row.record_id), None) for row in rows)
+    return list(found)[:most]
+
+
+def _neighbourhood(connection: Connection, refs: Sequence[Ref]) -> Neighbourhood:
+    part = log.load(connection, refs, lock=False)
+    clusters: dict[str, list[Ref]] = defaultdict(list)
+    for ref, member in sorted(part.derived.members.items()):
+        clusters[member.customer_id].append(ref)
+    touched = {part.owner(ref) for ref in refs if ref in part.derived.members}
+    apart = [e for e in standing(part.graph) if e.by_steward and e.verdict is Verdict.DIFFERENT]
+    return Neighbourhood(
+        clusters=tuple(tuple(clusters[i]) for i in sorted(touched)),
+        forbidden=frozenset(e.pair for e in apart),
+    )
+
+
+def _size(connection: Connection) -> int:
+    return connection.execute(select(func.count()).select_from(MemberRow)).scalar_one()
+
+
+def _note(connection: Connection, tokens: Mapping[Token, FanOut], at: datetime | None) -> None:
+    asked: dict[Token, datetime | None] = dict.fromkeys(tokens, at)
+    for some in chunks(sorted(tokens)):
+        if at is None:
+            rows = connection.execute(select(DiscoveryRow).where(DiscoveryRow.token.in_(some)))
+            asked |= {row.token: row.at for row in rows}
+        connection.execute(delete(DiscoveryRow).where(DiscoveryRow.token.in_(some)))
+    rows_ = [{"token": t, "at": asked[t], "fan_out": f.value} for t, f in sorted(tokens.items())]
+    connection.execute(insert(DiscoveryRow), rows_)
+
+
+def _lost(connection: Connection, refs: Sequence[Ref]) -> None:
+    for some in chunks(refs):
+        connection.execute(delete(KeyRow).where(among(KeyRow.source, KeyRow.record_id, some)))
+
+
+def _sync_states(connection: Connection) -> dict[str, SyncState]:
+    rows = connection.execute(select(SyncRow).order_by(SyncRow.source))
+    return {
+        row.source: SyncState(
+            source=row.source, cursor=row.cursor, records=row.records, complete=row.complete, at=row.at
+        )
+        for row in rows
+    }
+
+
+def _save_sync_state(connection: Connection, state: SyncState) -> None:
+    connection.execute(delete(SyncRow).where(SyncRow.source == state.source))
+    connection.execute(insert(SyncRow).values(msgspec.structs.asdict(state)))
+
+
 def _named(new: NewLinks) -> list[Ref]:
     """Every record that the links speak of."""
-    ends = [ref for link, _ in new.links for ref in (link.a, link.b)]
-    ends += [ref for pair in new.scored for ref in (pair.a, pair.b)]
-    return sorted({*new.records, *ends})
+    return sorted({*new.records, *(ref for edge in new.edges for ref in edge.pair)})
 
 
 def _known(connection: Connection, new: NewLinks) -> Remembered | None:
@@ -223,6 +333,7 @@ def _known(connection: Connection, new: NewLinks) -> Remembered | None:
 def _remember(connection: Connection, new: NewLinks) -> Remembered:
     named = _named(new)
     part = log.load(connection, named, lock=True)
+    _check_considered(new, part)
     known = log.tokens_of(connection, named)
     edges = _new_edges(new, part.graph.edges, {**known, **_carried(new)})
     records = tuple(ref for ref in named if ref not in part.graph.records)
@@ -232,6 +343,16 @@ def _remember(connection: Connection, new: NewLinks) -> Remembered:
         derived = log.append(connection, part, draft).after
     _replace_tokens(connection, known, _carried(new))
     return _answer(new, part, derived)
+
+
+def _check_considered(new: NewLinks, part: Part) -> None:
+    """A join was judged against everybody it brings together, or it is not made."""
+    if new.considered is None:
+        return
+    ends = {ref for e in new.edges if e.verdict is Verdict.SAME for ref in e.pair}
+    joined = {part.owner(ref) for ref in ends if ref in part.derived.members}
+    if any(m.customer_id in joined and ref not in new.considered for ref, m in part.derived.members.items()):
+        raise Outdated
 
 
 def _answer(new: NewLinks, part: Part, after: Any) -> Remembered:
@@ -246,57 +367,45 @@ def _answer(new: NewLinks, part: Part, after: Any) -> Remembered:
     )
 
 
-def _carried(new: NewLinks) -> dict[Ref, set[str]]:
+def _carried(new: NewLinks) -> dict[Ref, set[Token]]:
     """The tokens that each record carries now."""
-    carried: dict[Ref, set[str]] = {ref: set() for ref in new.records}
+    carried: dict[Ref, set[Token]] = {ref: set() for ref in new.records}
     for token, ref in new.tokens:
         carried.setdefault(ref, set()).add(token)
     return carried
 
 
-def _new_edges(new: NewLinks, held: Sequence[Edge], carried: Mapping[Ref, set[str]]) -> list[Edge]:
-    """The edges that the log does not hold. What was undone is held too: finding it again does not bring it back."""
-    links = {(*pair_of(e.a, e.b), e.origin, e.token) for e in held}
+def _new_edges(new: NewLinks, held: Sequence[Edge], carried: Mapping[Ref, set[Token]]) -> list[Edge]:
+    """The edges that the log does not hold. What was undone is held too: finding it again does not bring it back.
+
+    That two records are different is worth an edge only where the log says something else.
+    """
+    rules = {(*e.pair, *family(e)) for e in held}
+    scores: dict[Pair, Edge] = {}
+    for old in sorted((e for e in held if e.is_scored), key=lambda e: e.event):
+        scores[old.pair] = old
     edges: dict[Any, Edge] = {}
-    for link, token in new.links:
-        edge = _link_edge(link, token, carried)
-        identity = (*edge.pair, edge.origin, edge.token)
-        if edge.a != edge.b and identity not in links:
-            edges.setdefault(identity, edge)
-    scores: dict[Any, Edge] = {}
-    for known in sorted((e for e in held if e.origin.startswith(MODEL)), key=lambda e: e.event):
-        scores[known.pair] = known
-    for scored in new.scored:
-        edge, old = _scored_edge(scored, carried), scores.get(pair_of(scored.a, scored.b))
-        if edge.a != edge.b and (old is None or _says(old) != _says(edge)):
-            edges[(*edge.pair, MODEL)] = edge
+    for found in new.edges:
+        a, b = pair_of(found.a, found.b)
+        edge = msgspec.structs.replace(found, a=a, b=b, rests_on=log.rests_on(a, b, carried))
+        fresh = (
+            _is_fresh(edge, scores.get(edge.pair))
+            if edge.is_scored
+            else (*edge.pair, *family(edge)) not in rules
+        )
+        if a != b and fresh:
+            edges[(*edge.pair, *family(edge))] = edge
     return list(edges.values())
 
 
-def _says(edge: Edge) -> tuple[Any, ...]:
-    return (edge.verdict, edge.origin, edge.rests_on)
-
-
-def _link_edge(link: Link, token: str | None, carried: Mapping[Ref, set[str]]) -> Edge:
-    a, b = pair_of(link.a, link.b)
-    return Edge(
-        event=0, a=a, b=b, verdict=Verdict.SAME, origin=link.rule.value, confidence=CONFIDENCE[link.rule],
-        key_type=link.key.type.value if link.key else None, token=token,
-        rests_on=log.rests_on(a, b, carried),
-    )  # fmt: skip
-
-
-def _scored_edge(scored: Scored, carried: Mapping[Ref, set[str]]) -> Edge:
-    a, b = pair_of(scored.a, scored.b)
-    return Edge(
-        event=0, a=a, b=b, verdict=scored.verdict, origin=f"{MODEL}{scored.model}",
-        confidence=scored.confidence, weight=scored.weight, contributions=scored.contributions,
-        rests_on=log.rests_on(a, b, carried),
-    )  # fmt: skip
+def _is_fresh(edge: Edge, old: Edge | None) -> bool:
+    if old is None:
+        return edge.verdict is not Verdict.DIFFERENT
+    return (old.verdict, old.origin, old.rests_on) != (edge.verdict, edge.origin, edge.rests_on)
 
 
 def _replace_tokens(
-    connection: Connection, known: Mapping[Ref, set[str]], wanted: Mapping[Ref, set[str]]
+    connection: Connection, known: Mapping[Ref, set[Token]], wanted: Mapping[Ref, set[Token]]
 ) -> None:
     """The records carry these keys now, and no others: an address that was changed at the source finds nobody any more."""
     gone = sorted((t, *ref) for ref, tokens in wanted.items() for t in known.get(ref, set()) - tokens)

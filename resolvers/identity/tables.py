@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from sqlalchemy import Boolean, Float, ForeignKey, Index, Integer, String, Text
+from sqlalchemy import Boolean, Float, ForeignKey, Index, Integer, LargeBinary, String, Text
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.types import DateTime, TypeDecorator
 
@@ -59,7 +59,7 @@ class EvidenceRow(Base):
     verdict: Mapped[str] = mapped_column(String(10))
     origin: Mapped[str] = mapped_column(String(100))
     key_type: Mapped[str | None] = mapped_column(String(20))
-    token: Mapped[str | None] = mapped_column(String(80))
+    token: Mapped[bytes | None] = mapped_column(LargeBinary)
     confidence: Mapped[float] = mapped_column(Float)
     weight: Mapped[float | None] = mapped_column(Float)
     contributions: Mapped[str | None] = mapped_column(Text)  # JSON
@@ -113,16 +113,28 @@ class KeyRow(Base):
     __tablename__ = "match_key"
     __table_args__ = (Index("match_key_record", "source", "record_id"),)
 
-    token: Mapped[str] = mapped_column(String(80), primary_key=True)
+    token: Mapped[bytes] = mapped_column(LargeBinary, primary_key=True)
     source: Mapped[str] = mapped_column(String(100), primary_key=True)
     record_id: Mapped[str] = mapped_column(String(255), primary_key=True)
 
 
 class DiscoveryRow(Base):
-    """When all sources were last asked for a key, and whether several people share it."""
+    """When all sources were last asked for a key (null: never), and how many people it leads to."""
 
     __tablename__ = "discovery"
 
-    token: Mapped[str] = mapped_column(String(80), primary_key=True)
+    token: Mapped[bytes] = mapped_column(LargeBinary, primary_key=True)
+    at: Mapped[datetime | None] = mapped_column(UtcTime)
+    fan_out: Mapped[str] = mapped_column(String(10))
+
+
+class SyncRow(Base):
+    """How far a source's records have been read. `complete`: its whole past was, once."""
+
+    __tablename__ = "sync"
+
+    source: Mapped[str] = mapped_column(String(100), primary_key=True)
+    cursor: Mapped[str | None] = mapped_column(Text)
+    records: Mapped[int] = mapped_column(Integer)
+    complete: Mapped[bool] = mapped_column(Boolean)
     at: Mapped[datetime] = mapped_column(UtcTime)
-    shared: Mapped[bool] = mapped_column(Boolean)

@@ -7,19 +7,20 @@ from itertools import pairwise
 
 from sqlalchemy import func, select
 
-from adapters.base import KeyType, MatchKey
 from gateway.migrations import pending, upgrade
-from resolvers.identity.linking import Link, Rule
-from resolvers.identity.store import IdentityStore, NewLinks
+from resolvers.identity.fan_out import FanOut
+from resolvers.identity.store import Edge, IdentityStore, NewLinks, Verdict
 from resolvers.identity.tables import Base, CustomerRow, EvidenceRow
 
 A, B, C = ("crm", "1"), ("shop", "2"), ("desk", "3")
-EMAIL = MatchKey(KeyType.EMAIL, "ada@example.com")
 
 
-def linked(*refs: tuple[str, str], token: str = "t") -> NewLinks:
-    links = tuple((Link(a=a, b=b, rule=Rule.EMAIL, key=EMAIL), token) for a, b in pairwise(refs))
-    return NewLinks(records=refs, links=links, tokens=tuple((token, r) for r in refs))
+def linked(*refs: tuple[str, str], token: bytes = b"t") -> NewLinks:
+    edges = tuple(
+        Edge(event=0, a=a, b=b, verdict=Verdict.SAME, origin="email", confidence=0.9, token=token)
+        for a, b in pairwise(refs)
+    )
+    return NewLinks(records=refs, edges=edges, tokens=tuple((token, r) for r in refs))
 
 
 async def test_the_migrations_make_what_the_tables_say(store: IdentityStore) -> None:
@@ -39,8 +40,8 @@ async def test_the_migrations_make_what_the_tables_say(store: IdentityStore) -> 
 async def test_records_become_a_customer_that_all_keys_find(store: IdentityStore) -> None:
     done = await store.remember(linked(A, B))
     assert (await store.by_records([A, B, C])) == {A: done.customer_id, B: done.customer_id}
-    assert (await store.keys(["t", "u"]))["t"].customers == (done.customer_id,)
-    assert (await store.keys(["t", "u"]))["u"].customers == ()
+    assert (await store.keys([b"t", b"u"]))[b"t"].customers == (done.customer_id,)
+    assert (await store.keys([b"t", b"u"]))[b"u"].customers == ()
     found = (await store.customers([done.customer_id]))[done.customer_id]
     assert {(m.source, m.record_id) for m in found.members} == {A, B}
     assert await store.customers(["01890000-0000-7000-8000-000000000000"]) == {}
@@ -66,26 +67,26 @@ async def test_remembering_again_changes_nothing(store: IdentityStore) -> None:
 
 
 async def test_a_key_that_a_record_lost_finds_it_no_more(store: IdentityStore) -> None:
-    await store.remember(linked(A, token="old"))
-    await store.remember(linked(A, token="new"))
-    known = await store.keys(["old", "new"])
-    assert known["old"].customers == ()
-    assert len(known["new"].customers) == 1
+    await store.remember(linked(A, token=b"old"))
+    await store.remember(linked(A, token=b"new"))
+    known = await store.keys([b"old", b"new"])
+    assert known[b"old"].customers == ()
+    assert len(known[b"new"].customers) == 1
 
 
 async def test_discovery_is_remembered_with_its_verdict(store: IdentityStore) -> None:
-    await store.discovered({"a": False, "b": True})
-    await store.discovered({"a": True})
-    known = await store.keys(["a", "b", "c"])
-    assert (known["a"].shared, known["b"].shared, known["c"].discovered_at) == (True, True, None)
-    assert known["a"].discovered_at is not None
-    assert known["a"].discovered_at.tzinfo is not None
+    await store.discovered({b"a": FanOut.PERSONAL, b"b": FanOut.JUNK})
+    await store.discovered({b"a": FanOut.HOUSEHOLD})
+    known = await store.keys([b"a", b"b", b"c"])
+    assert (known[b"a"].shared, known[b"b"].shared, known[b"c"].discovered_at) == (True, True, None)
+    assert known[b"a"].discovered_at is not None
+    assert known[b"a"].discovered_at.tzinfo is not None
 
 
 async def test_concurrent_writers_agree_on_one_customer(store: IdentityStore) -> None:
     pairs = [linked(A, B), linked(B, C), linked(A, C), linked(A, B, C)] * 4
     await asyncio.gather(
-        *(store.remember(p) for p in pairs), *(store.discovered({"t": False}) for _ in range(8))
+        *(store.remember(p) for p in pairs), *(store.discovered({b"t": FanOut.PERSONAL}) for _ in range(8))
     )
     owners = set((await store.by_records([A, B, C])).values())
     assert len(owners) == 1

@@ -25,7 +25,7 @@ class Index:
         rows = ((token, number) for number, person in people for _, token in self.tokens(person))
         self._connection.executemany("INSERT OR IGNORE INTO match_key VALUES (?, ?)", rows)
 
-    def tokens(self, person: Person) -> list[tuple[Kind, str]]:
+    def tokens(self, person: Person) -> list[tuple[Kind, bytes]]:
         """The tokens of a record's keys in order of priority."""
         return [(key.kind, self._tokens.token(key.kind, key.value)) for key in of_person(person)]
 

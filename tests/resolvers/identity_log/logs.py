@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from adapters.base import KeyType, MatchKey
-from resolvers.identity.derivation import Verdict
-from resolvers.identity.linking import Link, Ref, Rule
-from resolvers.identity.store import IdentityStore, NewLinks, Scored
+from resolvers.identity.derivation import MODEL, Verdict
+from resolvers.identity.members import Ref
+from resolvers.identity.store import Edge, IdentityStore, NewLinks
 
-EMAIL = MatchKey(KeyType.EMAIL, "ada@example.com")
+CONFIDENCE = {"weak": 0.9, "middle": 0.95, "strong": 0.99}
+"""Rules of different strength."""
 BY: dict[str, Any] = {"actor": "tess", "reason": "a test"}
 
 
@@ -17,21 +17,29 @@ def rec(n: int) -> Ref:
     return ("crm", str(n))
 
 
-def links(*pairs: tuple[int, int], rule: Rule = Rule.EMAIL, token: str = "t") -> NewLinks:
+def links(*pairs: tuple[int, int], rule: str = "weak", token: bytes = b"t") -> NewLinks:
     """Records that share one key, linked pair by pair; a pair of one number is a record without any link."""
     records = tuple(sorted({rec(n) for pair in pairs for n in pair}))
-    found = tuple((Link(a=rec(a), b=rec(b), rule=rule, key=EMAIL), token) for a, b in pairs if a != b)
-    return NewLinks(records=records, links=found, tokens=tuple((token, r) for r in records))
+    found = tuple(
+        Edge(
+            event=0, a=rec(a), b=rec(b), verdict=Verdict.SAME, origin=rule, confidence=CONFIDENCE[rule],
+            key_type="email", token=token,
+        )
+        for a, b in pairs if a != b
+    )  # fmt: skip
+    return NewLinks(records=records, edges=found, tokens=tuple((token, r) for r in records))
 
 
 async def seen(store: IdentityStore, *numbers: int) -> list[str]:
     """Records that nothing links, a customer each."""
-    return [(await store.remember(links((n, n), token=f"own{n}"))).customer_id for n in numbers]
+    return [(await store.remember(links((n, n), token=b"own%d" % n))).customer_id for n in numbers]
 
 
 def scored(a: int, b: int, verdict: Verdict, confidence: float, model: str = "v1") -> NewLinks:
-    pair = Scored(a=rec(a), b=rec(b), verdict=verdict, model=model, confidence=confidence, weight=1.5)
-    return NewLinks(records=(rec(a),), links=(), tokens=((f"own{a}", rec(a)),), scored=(pair,))
+    pair = Edge(
+        event=0, a=rec(a), b=rec(b), verdict=verdict, origin=MODEL + model, confidence=confidence, weight=1.5
+    )
+    return NewLinks(records=(rec(a),), edges=(pair,), tokens=((b"own%d" % a, rec(a)),))
 
 
 async def together(store: IdentityStore, *numbers: int) -> bool:

@@ -6,7 +6,6 @@ from typing import Any
 
 from sqlalchemy import event
 
-from resolvers.identity.linking import Rule
 from resolvers.identity.store import IdentityStore
 from tests.resolvers.identity_log.logs import BY, links, rec, seen
 
@@ -29,13 +28,13 @@ async def test_every_look_up_uses_an_index(sqlite_store: IdentityStore) -> None:
 
     x, y = await seen(store, 1, 2)
     await store.remember(links((1, 3), (3, 4)))
-    await store.remember(links((1, 3), (3, 4), token="u", rule=Rule.EMAIL_AND_NAME))
+    await store.remember(links((1, 3), (3, 4), token=b"u", rule="strong"))
     merged = await store.decisions.merge([x, y], **BY)
     await store.decisions.split(x, [rec(4), rec(3)], **BY)
     await store.decisions.reject(rec(1), rec(2), **BY)
     assert merged.event is not None
     await store.decisions.undo(merged.event.id, **BY)
-    await store.keys(["t", "u"])
+    await store.keys([b"t", b"u"])
     await store.evidence([rec(1), rec(2)])
     await store.chronicle.history(x)
     await store.chronicle.bridges(x)

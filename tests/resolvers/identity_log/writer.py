@@ -17,7 +17,7 @@ async def write(url: str, seed: int, schema: str | None) -> None:
     chance = random.Random(seed)
     while True:
         a, b = chance.sample(range(40), 2)
-        await store.remember(links((a, b), token=str(chance.randrange(3))))
+        await store.remember(links((a, b), token=b"%d" % chance.randrange(3)))
         print("linked", a, b, flush=True)
         ids = sorted(set((await store.by_records([rec(n) for n in range(40)])).values()))
         if len(ids) > 1:
