@@ -1,8 +1,9 @@
 """Match keys: raw values made comparable, and the values that are no key of a person.
 
 A key has two forms. The *search* form is what sources are asked for (an address in lower case, a phone in E.164). The
-*canonical* form is what links and what is remembered: there, a plus-tag is left out, because `ada+shop@` and `ada@` are
-one mailbox (RFC 5233 sub-addressing).
+The *canonical*
+form is what links and what is remembered, one text for one mailbox: there, a plus-tag is left out, because `ada+shop@` and
+`ada@` are one (RFC 5233 sub-addressing), and so are the dots of a Gmail address.
 """
 
 from __future__ import annotations
@@ -67,11 +68,14 @@ def phone(value: str, country: str | None, *, valid: bool = True) -> str | None:
 
 
 def canonical(key: MatchKey) -> MatchKey:
-    """The form that links: for e-mail addresses without a plus-tag, else the key itself."""
+    """The form that links: one text for one mailbox. For what is no e-mail address, the key itself."""
     if key.type is not KeyType.EMAIL:
         return key
     local, _, domain = key.value.rpartition("@")
-    return MatchKey(KeyType.EMAIL, f"{local.partition('+')[0] or local}@{domain}")
+    local = local.partition("+")[0] or local
+    if domain in ("gmail.com", "googlemail.com"):  # there, dots mean nothing and both names are one
+        local, domain = local.replace(".", "") or local, "gmail.com"
+    return MatchKey(KeyType.EMAIL, f"{local}@{domain}")
 
 
 def is_blocked(key: MatchKey) -> bool:

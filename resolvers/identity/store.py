@@ -60,10 +60,13 @@ class Outdated(Exception):
 
 
 class Neighbourhood(msgspec.Struct, frozen=True, kw_only=True):
-    """The customers around some records, each with all its records, and the pairs that a steward holds to be different."""
+    """The customers around some records, each with all its records, and the pairs that a steward holds to be different
+    (`forbidden`) or to be one person (`confirmed`).
+    """
 
     clusters: tuple[tuple[Ref, ...], ...] = ()
     forbidden: frozenset[Pair] = frozenset()
+    confirmed: frozenset[Pair] = frozenset()
 
 
 class SyncState(msgspec.Struct, frozen=True, kw_only=True):
@@ -149,6 +152,11 @@ class IdentityStore:
         The number is how many records may carry the key: one that more carry is crowded, and says nothing.
         """
         return await self._database.read(lambda connection: _candidates(connection, tokens, most))
+
+    async def carried(self, refs: Iterable[Ref]) -> Mapping[Ref, frozenset[Token]]:
+        """The tokens that each record carried when it was last seen; records that the map does not know are missing."""
+        asked = sorted(set(refs))
+        return await self._database.read(lambda connection: _carried_by(connection, asked))
 
     async def neighbourhood(self, refs: Iterable[Ref]) -> Neighbourhood:
         """The customers that these records belong to; unknown records have none."""
@@ -260,16 +268,22 @@ def _candidates(connection: Connection, tokens: Sequence[tuple[Token, int]], mos
     return list(found)[:most]
 
 
+def _carried_by(connection: Connection, refs: Sequence[Ref]) -> dict[Ref, frozenset[Token]]:
+    tokens = log.tokens_of(connection, refs)
+    return {ref: frozenset(tokens.get(ref, ())) for ref in log.owners(connection, refs)}
+
+
 def _neighbourhood(connection: Connection, refs: Sequence[Ref]) -> Neighbourhood:
     part = log.load(connection, refs, lock=False)
     clusters: dict[str, list[Ref]] = defaultdict(list)
     for ref, member in sorted(part.derived.members.items()):
         clusters[member.customer_id].append(ref)
     touched = {part.owner(ref) for ref in refs if ref in part.derived.members}
-    apart = [e for e in standing(part.graph) if e.by_steward and e.verdict is Verdict.DIFFERENT]
+    decided = [e for e in standing(part.graph) if e.by_steward]
     return Neighbourhood(
         clusters=tuple(tuple(clusters[i]) for i in sorted(touched)),
-        forbidden=frozenset(e.pair for e in apart),
+        forbidden=frozenset(e.pair for e in decided if e.verdict is Verdict.DIFFERENT),
+        confirmed=frozenset(e.pair for e in decided if e.verdict is Verdict.SAME),
     )
 
 

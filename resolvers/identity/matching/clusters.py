@@ -41,15 +41,19 @@ def cluster(
     *,
     forbidden: Collection[tuple[Ref, Ref]] = (),
     strong_ids: Mapping[Ref, Collection[str]] | None = None,
+    joined: Iterable[Collection[Ref]] = (),
     max_size: int = MAX_SIZE,
 ) -> Clusters:
     """Joins the strongest pairs first; the order in which the scores come does not matter.
 
     `forbidden`: pairs that never stand in one cluster (a steward's "different"), in any order. `strong_ids`: per record
-    what names a person for certain; records that have one each and share none never stand in one cluster.
+    what names a person for certain; records that have one each and share none never stand in one cluster. `joined`:
+    clusters that stand already, whatever their scores.
     """
     ranked = sorted(scores, key=lambda s: (-s.weight, s.a, s.b))
     groups = _Groups(ranked, forbidden, strong_ids or {}, max_size)
+    for refs in joined:
+        groups.unite(refs)
     refused = {s: reason for s in ranked if s.band is Band.SAME and (reason := groups.join(s))}
     review = [
         Doubt(a=s.a, b=s.b, weight=s.weight, reasons=(refused[s],) if s in refused else s.doubts)
@@ -90,6 +94,11 @@ class _Groups:
     def together(self, a: Ref, b: Ref) -> bool:
         return self._of(a) == self._of(b)
 
+    def unite(self, refs: Collection[Ref]) -> None:
+        """Joins without asking."""
+        for ref in refs:
+            self._join(self._of(next(iter(refs))), self._of(ref))
+
     def _of(self, ref: Ref) -> Ref:
         if ref not in self._root:
             self._root[ref] = ref
@@ -103,11 +112,16 @@ class _Groups:
             return None
         if reason := self._objection(self.members[a], self.members[b], score):
             return reason
+        self._join(a, b)
+        return None
+
+    def _join(self, a: Ref, b: Ref) -> None:
+        if a == b:
+            return
         small, large = sorted((a, b), key=lambda root: (len(self.members[root]), root))
         for ref in self.members[small]:
             self._root[ref] = large
         self.members[large] |= self.members.pop(small)
-        return None
 
     def _objection(self, left: set[Ref], right: set[Ref], score: Score) -> str | None:
         if any(self._barred[ref] & right for ref in left if ref in self._barred):

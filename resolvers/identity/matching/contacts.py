@@ -44,10 +44,11 @@ def _initials(a: Person, b: Person) -> bool:
 def personal(people: Sequence[Person]) -> list[Person]:
     """The same people, in whose records shared contacts are no longer evidence of one person."""
     common = shared(people)
-    return [_without(person, common) for person in people]
+    return [without(person, common) for person in people]
 
 
-def _without(person: Person, common: frozenset[str]) -> Person:
+def without(person: Person, common: frozenset[str]) -> Person:
+    """The person without these contacts as evidence of one person."""
     if common.isdisjoint(person.emails) and common.isdisjoint(person.phones):
         return person
     return msgspec.structs.replace(

@@ -75,6 +75,7 @@ class Scorer:
 
     def __init__(self, model: Model, records: int) -> None:
         self.model = model
+        self.version = model.version
         prior = model.prior(records)
         self.prior = math.log2(prior / (1 - prior))
         fields = [model.fields[name] for name in _NAMES]
