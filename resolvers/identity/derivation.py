@@ -3,7 +3,8 @@
 Pure functions, no I/O. The rules, in order:
 
 1. An event that was undone counts for nothing; an undo that was undone counts for nothing either.
-2. Of a steward's verdicts on a pair, the newest stands; of automatic ones, the newest of each rule and key (or model).
+2. Of a steward's verdicts on a pair, the newest stands; of automatic ones, the newest of each rule and key (or model). A
+   score that does not say "same" takes the place of all older automatic links of the pair: the records have changed.
 3. "Same" edges join, strongest first: stewards' before automatic ones, among stewards' the newest first, among automatic
    ones by confidence, then the older first. An edge that would join two records which a steward holds to be different is
    left out. So a steward's "different" wins however the two are connected, and the weakest connection is the one cut.
@@ -180,7 +181,9 @@ def standing(graph: Graph) -> tuple[Edge, ...]:
     newest: dict[tuple[object, ...], Edge] = {}
     for edge in sorted((e for e in graph.edges if e.event not in undone), key=_age):
         newest[(edge.pair, *family(edge))] = edge
-    return tuple(sorted(newest.values(), key=_strength))
+    doubted = {e.pair: e.event for e in newest.values() if e.is_scored and e.verdict is not Verdict.SAME}
+    kept = (e for e in newest.values() if e.by_steward or e.event >= doubted.get(e.pair, 0))
+    return tuple(sorted(kept, key=_strength))
 
 
 def family(edge: Edge) -> tuple[str, bytes | None]:

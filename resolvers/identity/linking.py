@@ -27,6 +27,7 @@ EXTERNAL_ID_CONFIDENCE = 0.98
 """How far that rule is trusted: declared by us, not measured."""
 
 UNREAD = "a record of this customer could not be read"
+LEFT = "it is somebody else's record now"
 DOUBT = "doubt"
 """Field of the contributions of no weight that say in words why a likely pair was not joined."""
 
@@ -39,14 +40,16 @@ class Context(msgspec.Struct, frozen=True, kw_only=True):
     """What is known beside the records themselves.
 
     `clusters`: customers of the map, whole. `forbidden` and `confirmed`: pairs that a steward holds to be different, or to
-    be one person. `unread`: records of the clusters that could not be read now. `shared`: contacts that are no key of one
-    person. `external`: pairs of which one record names the other by its number.
+    be one person. `unread`: records of the clusters that could not be read now. `reborn`: records of the focus that carry
+    nothing of what they carried before. `shared`: contacts that are no key of one person. `external`: pairs of which one
+    record names the other by its number.
     """
 
     clusters: Sequence[tuple[Ref, ...]] = ()
     forbidden: frozenset[Pair] = frozenset()
     confirmed: frozenset[Pair] = frozenset()
     unread: frozenset[Ref] = frozenset()
+    reborn: frozenset[Ref] = frozenset()
     shared: frozenset[str] = frozenset()
     external: frozenset[Pair] = frozenset()
 
@@ -85,13 +88,17 @@ def judge(people: Iterable[Person], focus: Collection[Ref], scorer: Scorer, cont
         (s for s in final.values() if s.band is not Band.DIFFERENT or s.doubts),
         forbidden=context.forbidden,
         strong_ids={p.ref: (p.national_id,) for p in by_ref.values() if p.national_id},
-        joined=(standing := _standing(context, scores.seen)),
+        joined=(standing := _Standing(context, scores.seen, focus)).units,
     )
-    said = _verdicts(final, scores.seen, clusters, standing)
-    edges = [*(_edge(v, scorer.version) for v in said), *_named(context.external, clusters)]
+    groups = _groups(by_ref, context, clusters)
+    said = [
+        *(_edge(v, scorer.version) for v in _verdicts(final, scores.seen, clusters, standing)),
+        *(_parted(pair, scorer.version) for pair in standing.parted(groups, by_ref.keys(), focus)),
+        *_named(context.external, clusters),
+    ]
     return Judged(
-        groups=_groups(by_ref, context, clusters),
-        edges=tuple(edges),
+        groups=groups,
+        edges=tuple(said),
         open=frozenset(ref for pair in open_ for ref in pair if ref in focus),
     )
 
@@ -154,40 +161,75 @@ def _with_rules(seen: Mapping[Pair, Score], context: Context) -> tuple[dict[Pair
     return final, held
 
 
-def _standing(context: Context, seen: Mapping[Pair, Score]) -> list[tuple[Ref, ...]]:
-    """The customers as they stand: of one whose records contradict each other now (one was changed, or its number was given
-    to somebody else), only what a steward has joined.
+class _Standing:
+    """The customers as they stand. One is *in question* when its records contradict each other now, or when one of them
+    carries nothing of what it carried and fits to none of the others: a number that was given to somebody else. Of such a
+    customer the changed records stand for themselves, but for what a steward has joined.
     """
-    confirmed = _Connected(context.confirmed)
-    standing: list[tuple[Ref, ...]] = []
-    for refs in context.clusters:
+
+    def __init__(self, context: Context, seen: Mapping[Pair, Score], focus: Collection[Ref]) -> None:
+        self._confirmed = _Connected(context.confirmed)
+        self._reborn, self._seen = context.reborn, seen
+        self._customer = {ref: refs for refs in context.clusters for ref in refs}
+        self.questioned = {refs for refs in context.clusters if self._in_question(refs)}
+        self.units: list[tuple[Ref, ...]] = [refs for refs in context.clusters if refs not in self.questioned]
+        for refs in sorted(self.questioned):
+            self.units.append(tuple(ref for ref in refs if ref not in focus))
+            self.units += [pair for pair in context.confirmed if set(pair) <= set(refs)]
+
+    def keeps(self, pair: Pair) -> bool:
+        """Whether the two are one customer that nothing speaks against: what joined them once still counts."""
+        refs = self._customer.get(pair[0])
+        return refs is not None and pair[1] in refs and refs not in self.questioned
+
+    def parted(
+        self, groups: Iterable[frozenset[Ref]], read: Collection[Ref], focus: Collection[Ref]
+    ) -> list[Pair]:
+        """Pairs of a record that has left its customer and one that could not be read, so that no score parts them."""
+        group = {ref: g for g in groups for ref in g}
+        return [
+            pair_of(ref, other)
+            for refs in sorted(self.questioned)
+            for ref in refs
+            if ref in focus and ref in read
+            for other in refs
+            if other not in read and other not in group[ref]
+        ]
+
+    def _in_question(self, refs: Sequence[Ref]) -> bool:
         against = any(
             score.band is Band.DIFFERENT
             and not CONTRADICTIONS.isdisjoint(score.doubts)
-            and not confirmed.together(pair)
+            and not self._confirmed.together(pair)
             for pair in combinations(sorted(refs), 2)
-            if (score := seen.get(pair))
+            if (score := self._seen.get(pair))
         )
-        standing += [p for p in context.confirmed if set(p) <= set(refs)] if against else [refs]
-    return standing
+        return against or any(self._fits_nobody(ref, refs) for ref in self._reborn.intersection(refs))
+
+    def _fits_nobody(self, ref: Ref, refs: Sequence[Ref]) -> bool:
+        scores = (self._seen.get(pair_of(ref, other)) for other in refs if other != ref)
+        confirmed = any(other != ref and self._confirmed.together((ref, other)) for other in refs)
+        return not confirmed and all(score is None or score.band is Band.DIFFERENT for score in scores)
 
 
 def _verdicts(
     final: Mapping[Pair, Score],
     seen: Mapping[Pair, Score],
     clusters: Clusters,
-    standing: Iterable[tuple[Ref, ...]],
+    standing: _Standing,
 ) -> Iterable[Verdicted]:
     """What is said of each pair, the strongest first. Links beyond the first ones of both records are left out, unless
     they are what holds two groups together.
     """
     refused = {pair_of(d.a, d.b): d.reasons for d in clusters.review}
-    connected, joins = _Connected(standing), Counter[Ref]()
+    connected, joins = _Connected(standing.units), Counter[Ref]()
     for pair, score in sorted(final.items(), key=lambda item: (-item[1].weight, item[0])):
         if score.band is Band.SAME and seen[pair].band is not Band.SAME:
             connected.join(pair)  # a rule joined the two, and says so by an edge of its own
             score = seen[pair]
         if score.band is not Band.SAME or pair in refused:
+            if standing.keeps(pair):
+                continue
             verdict = Verdict.UNSURE if score.band is not Band.DIFFERENT else Verdict.DIFFERENT
             yield Verdicted(pair=pair, score=score, verdict=verdict, reasons=refused.get(pair, score.doubts))
         elif connected.join(pair) or any(joins[ref] < MOST_JOINS for ref in pair):
@@ -210,9 +252,8 @@ class _Connected:
     def __init__(self, groups: Iterable[Iterable[Ref]]) -> None:
         self._root: dict[Ref, Ref] = {}
         for group in groups:
-            first, *others = group
-            for ref in others:
-                self.join((first, ref))
+            for ref in (members := tuple(group))[1:]:
+                self.join((members[0], ref))
 
     def join(self, pair: Pair) -> bool:
         """Whether they did not before."""
@@ -240,6 +281,13 @@ def _edge(found: Verdicted, version: str) -> Edge:
     return Edge(
         event=0, a=score.a, b=score.b, verdict=found.verdict, origin=f"{MODEL}{version}", weight=round(score.weight, 2),
         confidence=min(_MOST_CERTAIN, round(score.probability, 4)), contributions=tuple(bars),
+    )  # fmt: skip
+
+
+def _parted(pair: Pair, version: str) -> Edge:
+    return Edge(
+        event=0, a=pair[0], b=pair[1], verdict=Verdict.DIFFERENT, origin=f"{MODEL}{version}", confidence=0.0,
+        contributions=(Contribution(field=DOUBT, agreement=LEFT, weight=0.0),),
     )  # fmt: skip
 
 

@@ -72,9 +72,10 @@ class Resolver:
         focus |= await self._unlinked(found.external, people)
         if focus.isdisjoint(wanted) or not focus:
             return await self._as_known(wanted, people, found)
+        reborn = frozenset(r for r in focus if known.get(r) and known[r].isdisjoint(carried[r]))
         scorer = await self._ready()
         for _ in range(_TRIES):
-            case = _Case(focus=focus, people=dict(people), external=found.external)
+            case = _Case(focus=focus, reborn=reborn, people=dict(people), external=found.external)
             await self._fill(case, carried, scorer, loader, path)
             case.shared |= shared(case.people.values()) | self._crowded(found)
             await self._meet(case, scorer, loader, path)
@@ -236,6 +237,7 @@ class _Case(msgspec.Struct, kw_only=True):
     """What is gathered before the focus can be judged."""
 
     focus: frozenset[Ref]
+    reborn: frozenset[Ref]
     people: dict[Ref, Person]
     external: frozenset[tuple[Ref, Ref]]
     shared: set[str] = msgspec.field(default_factory=set)
@@ -249,6 +251,7 @@ class _Case(msgspec.Struct, kw_only=True):
             forbidden=self.around.forbidden,
             confirmed=self.around.confirmed,
             unread=frozenset(self.unread),
+            reborn=self.reborn,
             shared=frozenset(self.shared),
             external=frozenset(pair_of(a, b) for a, b in self.external),
         )

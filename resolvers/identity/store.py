@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -395,6 +395,7 @@ def _new_edges(new: NewLinks, held: Sequence[Edge], carried: Mapping[Ref, set[To
     That two records are different is worth an edge only where the log says something else.
     """
     rules = {(*e.pair, *family(e)) for e in held}
+    linked = {e.pair for e in held if e.verdict is Verdict.SAME and not e.by_steward}
     scores: dict[Pair, Edge] = {}
     for old in sorted((e for e in held if e.is_scored), key=lambda e: e.event):
         scores[old.pair] = old
@@ -403,7 +404,7 @@ def _new_edges(new: NewLinks, held: Sequence[Edge], carried: Mapping[Ref, set[To
         a, b = pair_of(found.a, found.b)
         edge = msgspec.structs.replace(found, a=a, b=b, rests_on=log.rests_on(a, b, carried))
         fresh = (
-            _is_fresh(edge, scores.get(edge.pair))
+            _is_fresh(edge, scores.get(edge.pair), linked)
             if edge.is_scored
             else (*edge.pair, *family(edge)) not in rules
         )
@@ -412,9 +413,9 @@ def _new_edges(new: NewLinks, held: Sequence[Edge], carried: Mapping[Ref, set[To
     return list(edges.values())
 
 
-def _is_fresh(edge: Edge, old: Edge | None) -> bool:
+def _is_fresh(edge: Edge, old: Edge | None, linked: Collection[Pair]) -> bool:
     if old is None:
-        return edge.verdict is not Verdict.DIFFERENT
+        return edge.verdict is not Verdict.DIFFERENT or edge.pair in linked
     return (old.verdict, old.origin, old.rests_on) != (edge.verdict, edge.origin, edge.rests_on)
 
 
