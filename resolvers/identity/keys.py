@@ -39,11 +39,17 @@ _BLOCKED_LOCAL_PARTS = frozenset(
 _BLOCKED_ADDRESSES = frozenset(
     {"a@a.com", "x@x.com", "test@test.com", "email@example.com", "user@example.com"}
 )
+MAX_EMAIL, MAX_PHONE = 320, 64
+"""Characters beyond which a value is no address or number of anybody: RFC 5321 ends at 320, E.164 at 15 digits."""
+MAX_VALUES = 50
+"""E-mail addresses and phone numbers of one record that are keys."""
 _ORDINALS = re.compile(r"[._-]?\d+$")
 
 
 def email(value: str) -> str | None:
     """The search form of an e-mail address, or None where it is not one. International addresses are kept."""
+    if len(value) > MAX_EMAIL:
+        return None
     try:
         checked = validate_email(value.strip(), check_deliverability=False, test_environment=True)
     except EmailNotValidError:
@@ -56,6 +62,8 @@ def phone(value: str, country: str | None, *, valid: bool = True) -> str | None:
 
     Without `valid` an international number need only be possible, since numbering plans change.
     """
+    if len(value) > MAX_PHONE:
+        return None
     value = re.sub(r"^\s*00", "+", value)
     try:
         parsed = phonenumbers.parse(value, country)
@@ -99,10 +107,10 @@ def is_role(key: MatchKey) -> bool:
 
 def of_profile(profile: Profile, default_country: str | None) -> Iterator[MatchKey]:
     """The search keys that a record carries: its e-mail addresses and phone numbers, blocked values left out."""
-    for address in profile.emails:
+    for address in profile.emails[:MAX_VALUES]:
         if (value := email(address.value)) and not is_blocked(key := MatchKey(KeyType.EMAIL, value)):
             yield key
-    for number in profile.phones:
+    for number in profile.phones[:MAX_VALUES]:
         if (e164 := phone(number.value, country_of(profile) or default_country)) and not is_blocked(
             key := MatchKey(KeyType.PHONE, e164)
         ):
@@ -117,14 +125,14 @@ def country_of(profile: Profile) -> str | None:
 
 def asked_email(value: str, argument: str) -> MatchKey:
     """The key of an argument; raises InvalidArgument where it is no e-mail address."""
-    if len(value) > 320 or (found := email(value)) is None:
+    if (found := email(value)) is None:
         raise InvalidArgument(argument, f"{argument} is not an e-mail address (expected name@example.org)")
     return MatchKey(KeyType.EMAIL, found)
 
 
 def asked_phone(value: str, argument: str, default_country: str | None) -> MatchKey:
     """The key of an argument; raises InvalidArgument where it is no phone number."""
-    if len(value) > 64 or (found := phone(value, default_country, valid=False)) is None:
+    if (found := phone(value, default_country, valid=False)) is None:
         national = f" or a number of {default_country}" if default_country else ""
         raise InvalidArgument(
             argument, f"{argument} is not a phone number (expected E.164 such as +493012345678{national})"

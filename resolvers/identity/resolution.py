@@ -5,6 +5,7 @@ are judged, and what was found out is remembered: the links, never the data.
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import Iterable, Mapping, Sequence
 
@@ -29,6 +30,8 @@ from resolvers.identity.store import Edge, IdentityStore, Neighbourhood, NewLink
 from resolvers.identity.tokens import Token, Tokens
 from resolvers.loading import Loader
 from resolvers.sources import Sources
+
+log = logging.getLogger(__name__)
 
 MOST_CANDIDATES = 100
 """Records that the map may propose for each record that is new or changed."""
@@ -65,6 +68,7 @@ class Resolver:
         self, found: Discovery, wanted: frozenset[Ref], loader: Loader, path: FieldPath | None = None
     ) -> Settled:
         """Makes sure that the map knows the wanted records as they are now, and who they are."""
+        found, wanted = _storable(found), frozenset(ref for ref in wanted if _is_storable(ref))
         people = {ref: self._person(profile) for ref, profile in found.profiles.items()}
         carried = {ref: self._carried(found.profiles[ref], person) for ref, person in people.items()}
         known = await self._store.carried(people)
@@ -255,6 +259,31 @@ class _Case(msgspec.Struct, kw_only=True):
             shared=frozenset(self.shared),
             external=frozenset(pair_of(a, b) for a, b in self.external),
         )
+
+
+def _storable(found: Discovery) -> Discovery:
+    """Without records that no database could name: a source that sends such ids costs its own records only."""
+    odd = [ref for ref in found.profiles if not _is_storable(ref)]
+    if not odd:
+        return found
+    log.warning(
+        "records with unusable ids left out",
+        extra={"sources": sorted({s for s, _ in odd}), "records": len(odd)},
+    )
+    return msgspec.structs.replace(
+        found,
+        profiles={ref: p for ref, p in found.profiles.items() if _is_storable(ref)},
+        external=frozenset(pair for pair in found.external if all(map(_is_storable, pair))),
+    )
+
+
+def _is_storable(ref: Ref) -> bool:
+    record_id = ref[1]
+    return (
+        1 <= len(record_id) <= 255
+        and "\0" not in record_id
+        and not any("\ud800" <= c <= "\udfff" for c in record_id)
+    )
 
 
 def _contacts(person: Person) -> list[MatchKey]:
