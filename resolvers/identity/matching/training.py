@@ -329,6 +329,7 @@ def _row(number: int, person: Person) -> dict[str, Any]:
         "unique_id": number,
         "given_forms": sorted(person.given_forms),
         "family_forms": sorted(person.family_forms),
+        "swapped_forms": sorted(person.swapped_forms),
         "given_known": person.given_known,
         "latin": person.latin,
         "emails": list(person.emails) or None,
@@ -440,8 +441,10 @@ def _sql_equal(column: str) -> str:
 
 
 _SWAPPED = (
-    "(given_l = family_r or family_l = given_r)"
-    f" and {_sql_alike('given_l', 'family_r', NEARLY)} and {_sql_alike('family_l', 'given_r', NEARLY)}"
+    "((given_l = family_r and list_has_any(swapped_forms_l, given_forms_r))"
+    " or (family_l = given_r and list_has_any(swapped_forms_r, given_forms_l))"
+    " or ((given_l = family_r or family_l = given_r)"
+    f" and {_sql_alike('given_l', 'family_r', NEARLY)} and {_sql_alike('family_l', 'given_r', NEARLY)}))"
 )
 _OTHER_GENDER = (
     "abs(length(given_l) - length(given_r)) = 1"
@@ -465,7 +468,7 @@ _LIKE_MAILBOX = _MAILBOX.format(
 _LIKE_PHONE = (
     "len(list_filter(flatten("
     + _BOTH.format("phones")
-    + "), lambda p: damerau_levenshtein(p.x, p.y) <= 1)) > 0"
+    + "), lambda p: right(p.x, 9) = right(p.y, 9) or damerau_levenshtein(p.x, p.y) <= 1)) > 0"
 )
 _PARTS = (
     "(case when substr(birth_date_l, 1, 4) = substr(birth_date_r, 1, 4) then 1 else 0 end"
