@@ -47,7 +47,6 @@ secret = {{ env = "{identity_secret}" }}
 {identity}
 [cache]
 url = "memory://"
-{cache}
 
 [log]
 level = "debug"
@@ -134,16 +133,15 @@ def write_setup(
     name: str = "c360",
     merge: str = "",
     identity: str = "",
-    cache: str = "",
     store: str = "c360.db",
 ) -> Setup:
-    """Writes the settings of a gateway on these servers into `folder`; `identity` and `cache` are further lines there."""
+    """Writes the settings of a gateway on these servers into `folder`; `identity` are further lines there."""
     config = folder / f"{name}.toml"
     config.write_text(
         _CONFIG.format(
             **systems, host=HOST, store=folder / store, merge=merge, secret_of=SECRET_OF, patience=_PATIENCE,
             api_key=API_KEY, steward_key=STEWARD_KEY, steward=STEWARD, identity_secret=IDENTITY_SECRET,
-            identity=identity, cache=cache,
+            identity=identity,
             crm=CRM, webshop=WEBSHOP, support=SUPPORT, mailbox=MAILBOX,
         )
     )  # fmt: skip
