@@ -51,9 +51,8 @@ class Ground:
     def restart(self, desk: Desk) -> None:
         """The same gateway as a new process: it knows what its store knows, and nothing else."""
         desk.gateway.stop()
-        log = self.folder / f"restart-{len(self.logs)}.log"
-        desk.gateway = Gateway(desk.gateway.setup, self.processes, log)
-        self.logs.append(log)
+        self.logs.append(self.folder / f"restart-{len(self.logs)}.log")
+        desk.gateway = Gateway(desk.gateway.setup, self.processes, self.logs[-1])
 
 
 @pytest.fixture(scope="module")
@@ -383,8 +382,7 @@ def _without_evidence(customer: Node) -> Node:
 
 
 def _owner(desk: Desk, each: Place) -> str:
-    owner: str = desk.resolve({"source": {"name": each[0], "id": each[1]}})["id"]
-    return owner
+    return str(desk.resolve({"source": {"name": each[0], "id": each[1]}})["id"])
 
 
 def _searches(desk: Desk) -> dict[str, int]:
