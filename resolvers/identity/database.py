@@ -10,35 +10,70 @@ import asyncio
 import random
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
-from sqlalchemy import (
-    ColumnElement,
-    Connection,
-    Engine,
-    and_,
-    create_engine,
-    event,
-    false,
-    make_url,
-    or_,
-    text,
-)
+from sqlalchemy import ARRAY, ColumnElement, Connection, any_, literal, make_url, or_, text
 from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+
+from resolvers.identity import labels
+from resolvers.identity.labels import Labels
+from resolvers.identity.members import Ref
+from resolvers.identity.sqlite import Threads, listen
+from resolvers.identity.tables import MemberRow
 
 T = TypeVar("T")
 
 _TRIES = 12
-_CHUNK = 400  # bound parameters a statement, below SQLite's limit
-_READERS = 4
+_CHUNK = 1000  # values in one statement: SQLite takes 32,766, and some statements name each twice
 _PAUSE = 0.005  # seconds; doubled with each try, up to half a second
 _TRANSIENT = frozenset({"40001", "40P01", "55P03"})  # serialization failure, deadlock, lock not available
+_SERVER_SETTINGS = {
+    "jit": "off",  # compiling costs more than any statement here
+    "plan_cache_mode": "force_generic_plan",  # arrays of any length have one plan, and it is made once a connection
+}
 
 
 class Raced(Exception):
     """Another writer changed what this transaction stands on; it starts again."""
+
+
+class Tx:
+    """An open connection, and what the process knows of the labels."""
+
+    def __init__(self, connection: Connection, known: Labels) -> None:
+        self.connection = connection
+        self.postgres = connection.dialect.name == "postgresql"
+        self._labels = known
+
+    def code(self, label: str) -> int | None:
+        """The number of a label; None where no row can name it."""
+        return self._labels.code(self.connection, label)
+
+    def text(self, code: int) -> str:
+        return self._labels.text(self.connection, code)
+
+    def among(self, column: Any, values: Sequence[Any]) -> ColumnElement[bool]:
+        """That the column is one of the values. One statement for all lengths on PostgreSQL: it need not be planned again."""
+        if self.postgres:
+            return column == any_(literal(list(values), ARRAY(column.type)))  # type: ignore[no-any-return]
+        return column.in_(values)  # type: ignore[no-any-return]
+
+    def named(self, refs: Iterable[Ref]) -> ColumnElement[bool]:
+        """That a member is one of these records. SQLite would read the whole table for `(a, b) IN (…)`."""
+        by_source: dict[str, list[str]] = defaultdict(list)
+        for source, record in refs:
+            by_source[source].append(record)
+        codes = {source: self.code(source) for source in by_source}
+        parts = [
+            (MemberRow.source == codes[source]) & self.among(MemberRow.record_id, records)
+            for source, records in sorted(by_source.items()) if codes[source] is not None
+        ]  # fmt: skip
+        return or_(*parts) if parts else MemberRow.id == 0  # the number of none
+
+    def ref(self, row: Any) -> Ref:
+        """The record of a row with `source` and `record_id`."""
+        return (self.text(row.source), row.record_id)
 
 
 class Database:
@@ -48,17 +83,19 @@ class Database:
         self, url: str, *, pool_size: int = 5, connect_args: Mapping[str, Any] | None = None
     ) -> None:
         sqlite = url.startswith("sqlite")
-        options: dict[str, Any] = {} if sqlite else {"pool_size": pool_size, "pool_pre_ping": True}
-        self.engine: AsyncEngine = create_async_engine(url, connect_args=dict(connect_args or {}), **options)
-        self._threads: _Threads | None = None
+        given = dict(connect_args or {})
+        if not sqlite:
+            given["server_settings"] = {**_SERVER_SETTINGS, **given.get("server_settings", {})}
+        options: dict[str, Any] = {} if sqlite else {"pool_size": pool_size}
+        self.engine: AsyncEngine = create_async_engine(url, connect_args=given, **options)
+        self._direct = self.engine.execution_options(isolation_level="AUTOCOMMIT")
+        self._snapshot = self.engine.execution_options(isolation_level="REPEATABLE READ")
+        self._labels = Labels()
+        self._threads: Threads | None = None
         if sqlite:
-            _listen(self.engine.sync_engine)
-            if make_url(url).database not in (
-                None,
-                "",
-                ":memory:",
-            ):  # which is another one for each connection
-                self._threads = _Threads(url, dict(connect_args or {}))
+            listen(self.engine.sync_engine)
+            if make_url(url).database not in (None, "", ":memory:"):  # another one for each connection
+                self._threads = Threads(url, given)
 
     async def ping(self) -> None:
         """Raises what the database raises when it cannot be reached."""
@@ -70,63 +107,69 @@ class Database:
         if self._threads is not None:
             await asyncio.to_thread(self._threads.close)
 
-    async def read(self, work: Callable[[Connection], T]) -> T:
-        """Runs `work` on one state of the database."""
-        if self._threads is not None:
-            return await self._threads.read(work)
-        async with self.engine.connect() as connection:
-            if connection.dialect.name == "postgresql":
-                await connection.execution_options(isolation_level="REPEATABLE READ")
-            return await connection.run_sync(work)
+    async def look(self, work: Callable[[Tx], T]) -> T:
+        """Runs `work` outside a transaction: each of its statements sees what is committed when it begins."""
+        return await self._read(self._direct, work)
 
-    async def write(self, work: Callable[[Connection], T]) -> T:
+    async def read(self, work: Callable[[Tx], T]) -> T:
+        """Runs `work` on one state of the database."""
+        return await self._read(self._snapshot, work)
+
+    async def _read(self, engine: AsyncEngine, work: Callable[[Tx], T]) -> T:
+        if self._threads is not None:
+            return await self._threads.read(self._with_labels(work), begin=engine is self._snapshot)
+        engine = self.engine if engine.dialect.name == "sqlite" else engine
+        for last in (False, True):
+            try:
+                async with engine.connect() as connection:
+                    return await connection.run_sync(self._with_labels(work))
+            except DBAPIError as error:
+                # the server closed it while it lay in the pool: cheaper to find out now than to ask before each use
+                if last or not error.connection_invalidated:
+                    raise
+        raise AssertionError
+
+    async def write(self, work: Callable[[Tx], T]) -> T:
         """Runs `work` in a transaction of its own, again when another writer got in between."""
         for attempt in range(_TRIES):
             if attempt:
                 await asyncio.sleep(min(0.5, _PAUSE * 2**attempt) * random.random())
             try:
                 if self._threads is not None:
-                    return await self._threads.write(work)
-                async with self.engine.execution_options(c360_write=True).begin() as connection:
-                    return await connection.run_sync(work)
+                    return await self._threads.write(self._with_labels(work))
+                return await self._write(self._with_labels(work))
             except (Raced, IntegrityError):
+                continue
+            except _Lost:
                 continue
             except DBAPIError as error:
                 if attempt == _TRIES - 1 or not _is_transient(error):
                     raise
         raise RuntimeError("the identity map is too busy: a change could not be written")
 
+    async def _write(self, work: Callable[[Connection], T]) -> T:
+        async with self.engine.execution_options(c360_write=True).connect() as connection:
+            try:
+                transaction = await connection.begin()
+                done = await connection.run_sync(work)
+            except DBAPIError as error:
+                if error.connection_invalidated:
+                    raise _Lost from error
+                raise
+            await transaction.commit()  # whether it arrived cannot be known where the connection is lost here
+            return done
 
-class _Threads:
-    """A SQLite file: one thread that writes, so that writers of this process need not wait in others, and some that read."""
+    async def label(self, texts: Iterable[str]) -> None:
+        """Makes labels of the texts that are none yet. Before the transaction that uses them."""
+        if missing := self._labels.missing(texts):
+            await self.write(lambda tx: labels.add(tx.connection, missing))
 
-    def __init__(self, url: str, connect_args: dict[str, Any]) -> None:
-        self._engine: Engine = create_engine(
-            make_url(url).set(drivername="sqlite"), connect_args=connect_args, pool_size=_READERS + 1
-        )
-        _listen(self._engine)
-        self._writer = ThreadPoolExecutor(1, "identity-write")
-        self._readers = ThreadPoolExecutor(_READERS, "identity-read")
+    def _with_labels(self, work: Callable[[Tx], T]) -> Callable[[Connection], T]:
+        return lambda connection: work(Tx(connection, self._labels))
 
-    async def read(self, work: Callable[[Connection], T]) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._readers, self._read, work)
 
-    async def write(self, work: Callable[[Connection], T]) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._writer, self._write, work)
-
-    def _read(self, work: Callable[[Connection], T]) -> T:
-        with self._engine.connect() as connection:
-            return work(connection)
-
-    def _write(self, work: Callable[[Connection], T]) -> T:
-        with self._engine.execution_options(c360_write=True).begin() as connection:
-            return work(connection)
-
-    def close(self) -> None:
-        """Waits for what runs."""
-        self._writer.shutdown()
-        self._readers.shutdown()
-        self._engine.dispose()
+class _Lost(Exception):
+    """The connection was lost before anything was committed."""
 
 
 def chunks(items: Sequence[Any]) -> Iterable[Sequence[Any]]:
@@ -134,32 +177,6 @@ def chunks(items: Sequence[Any]) -> Iterable[Sequence[Any]]:
     return (items[i : i + _CHUNK] for i in range(0, len(items), _CHUNK))
 
 
-def among(source: Any, record_id: Any, refs: Iterable[tuple[str, str]]) -> ColumnElement[bool]:
-    """That the two columns name one of the records. SQLite would read the whole table for `(a, b) IN (…)`."""
-    by_source: dict[str, list[str]] = defaultdict(list)
-    for name, record in refs:
-        by_source[name].append(record)
-    parts = [and_(source == name, record_id.in_(records)) for name, records in sorted(by_source.items())]
-    return or_(false(), *parts)
-
-
 def _is_transient(error: DBAPIError) -> bool:
     state = getattr(error.orig, "sqlstate", None) or getattr(error.orig, "pgcode", None)
     return isinstance(error, OperationalError) if state is None else state in _TRANSIENT
-
-
-def _listen(engine: Engine) -> None:
-    event.listen(engine, "connect", _sqlite_connect)
-    event.listen(engine, "begin", _sqlite_begin)
-
-
-def _sqlite_connect(connection: Any, _record: object) -> None:
-    connection.isolation_level = None  # transactions are begun below, not by the driver's guess
-    for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON", "busy_timeout=5000"):
-        connection.execute(f"PRAGMA {pragma}")
-
-
-def _sqlite_begin(connection: Connection) -> None:
-    """Writers queue at the start of their transaction: SQLite cannot wait in the middle of one."""
-    writes = connection.get_execution_options().get("c360_write")
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")

@@ -16,7 +16,6 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
 from enum import StrEnum
 
 import msgspec
@@ -86,7 +85,6 @@ class Seen(msgspec.Struct, frozen=True, kw_only=True):
 
     ref: Ref
     event: int
-    at: datetime
 
 
 class Anchor(msgspec.Struct, frozen=True, kw_only=True):
@@ -95,7 +93,6 @@ class Anchor(msgspec.Struct, frozen=True, kw_only=True):
     id: str
     ref: Ref
     event: int
-    at: datetime
 
 
 class Graph(msgspec.Struct, frozen=True, kw_only=True):
@@ -130,7 +127,6 @@ class MemberState(msgspec.Struct, frozen=True, kw_only=True):
     ref: Ref
     customer_id: str
     event: int
-    linked_at: datetime
     confidence: float
 
 
@@ -140,7 +136,6 @@ class CustomerState(msgspec.Struct, frozen=True, kw_only=True):
     id: str
     ref: Ref
     event: int
-    created_at: datetime
     merged_into: str | None
 
 
@@ -263,14 +258,13 @@ def derive(graph: Graph, parts: Partition) -> Derived:
     confidence = _confidence(parts, cluster_of)
     members = {
         ref: MemberState(
-            ref=ref, customer_id=ids[cluster_of[ref]], event=seen.event, linked_at=seen.at,
-            confidence=confidence.get(ref, 1.0),
+            ref=ref, customer_id=ids[cluster_of[ref]], event=seen.event, confidence=confidence.get(ref, 1.0)
         )
         for ref, seen in graph.records.items()
     }  # fmt: skip
     customers = {
         a.id: CustomerState(
-            id=a.id, ref=a.ref, event=a.event, created_at=a.at,
+            id=a.id, ref=a.ref, event=a.event,
             merged_into=None if ids[cluster_of[a.ref]] == a.id else ids[cluster_of[a.ref]],
         )
         for a in graph.anchors

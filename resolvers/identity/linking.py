@@ -92,7 +92,7 @@ def judge(people: Iterable[Person], focus: Collection[Ref], scorer: Scorer, cont
     )
     groups = _groups(by_ref, context, clusters)
     said = [
-        *(_edge(v, scorer.version) for v in _verdicts(final, scores.seen, clusters, standing)),
+        *(_edge(v, scorer.version) for v in _verdicts(final, scores.seen, clusters, groups, standing)),
         *(_parted(pair, scorer.version) for pair in standing.parted(groups, by_ref.keys(), focus)),
         *_named(context.external, clusters),
     ]
@@ -177,10 +177,13 @@ class _Standing:
             self.units.append(tuple(ref for ref in refs if ref not in focus))
             self.units += [pair for pair in context.confirmed if set(pair) <= set(refs)]
 
+    def were(self, pair: Pair) -> bool:
+        """Whether the two were one customer before."""
+        return pair[1] in self._customer.get(pair[0], ())
+
     def keeps(self, pair: Pair) -> bool:
-        """Whether the two are one customer that nothing speaks against: what joined them once still counts."""
-        refs = self._customer.get(pair[0])
-        return refs is not None and pair[1] in refs and refs not in self.questioned
+        """Whether nothing speaks against that: what joined them once still counts."""
+        return self.were(pair) and self._customer[pair[0]] not in self.questioned
 
     def parted(
         self, groups: Iterable[frozenset[Ref]], read: Collection[Ref], focus: Collection[Ref]
@@ -216,19 +219,26 @@ def _verdicts(
     final: Mapping[Pair, Score],
     seen: Mapping[Pair, Score],
     clusters: Clusters,
+    groups: Iterable[frozenset[Ref]],
     standing: _Standing,
 ) -> Iterable[Verdicted]:
-    """What is said of each pair, the strongest first. Links beyond the first ones of both records are left out, unless
-    they are what holds two groups together.
+    """What is said of each pair, the strongest first.
+
+    Left out: links beyond the first ones of both records, unless they are what holds two groups together; and doubts about
+    two groups of which a stronger pair is asked about.
     """
+    group = {ref: n for n, refs in enumerate(groups) for ref in refs}
     refused = {pair_of(d.a, d.b): d.reasons for d in clusters.review}
     connected, joins = _Connected(standing.units), Counter[Ref]()
     for pair, score in sorted(final.items(), key=lambda item: (-item[1].weight, item[0])):
         if score.band is Band.SAME and seen[pair].band is not Band.SAME:
             connected.join(pair)  # a rule joined the two, and says so by an edge of its own
             score = seen[pair]
-        if score.band is not Band.SAME or pair in refused:
-            if standing.keeps(pair):
+        together = group[pair[0]] == group[pair[1]]
+        if not together or score.band is not Band.SAME:
+            if standing.keeps(pair) or not (
+                pair in refused or score.band is Band.DIFFERENT or standing.were(pair)
+            ):
                 continue
             verdict = Verdict.UNSURE if score.band is not Band.DIFFERENT else Verdict.DIFFERENT
             yield Verdicted(pair=pair, score=score, verdict=verdict, reasons=refused.get(pair, score.doubts))

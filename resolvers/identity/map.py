@@ -20,6 +20,7 @@ from resolvers.identity import keys as match_keys
 from resolvers.identity.decisions import Decided
 from resolvers.identity.discovery import Discovery, discover
 from resolvers.identity.fan_out import FanOut
+from resolvers.identity.lookup import MOST_CARRIERS
 from resolvers.identity.matching.model import Model, default
 from resolvers.identity.members import Ref
 from resolvers.identity.options import IdentityOptions
@@ -74,8 +75,33 @@ class IdentityMap:
             if self._is_fresh(known) and known.customers and not known.shared:
                 return known.customers
         found = await discover(self._sources, loader, self.options, keys=[key], path=path)
-        customers = await self._settle(found, found.hits, loader, path)
-        return tuple(sorted(set(customers.values())))
+        found, carriers, silent = await self._with_known(found, canonical, loader, path)
+        customers = await self._settle(found, found.hits | carriers, loader, path)
+        believed = await self.store.by_records(silent) if silent else {}
+        return tuple(
+            sorted({*(customers[ref] for ref in found.hits if ref in customers), *believed.values()})
+        )
+
+    async def _with_known(
+        self, found: Discovery, key: MatchKey, loader: Loader, path: FieldPath | None
+    ) -> tuple[Discovery, frozenset[Ref], frozenset[Ref]]:
+        """The records that the map knows by the key are read too: a source may list `ada+shop@` under no other spelling.
+        Then those of them that were read, and those that cannot be read now: for them, the map is believed.
+        """
+        carriers = await self.store.candidates([(self._tokens.of(key), MOST_CARRIERS)], MOST_CARRIERS)
+        missing = [ref for ref in carriers if ref not in found.profiles and ref[0] in self._sources]
+        outcomes = await asyncio.gather(*(loader.profile(*ref, frozenset(), path) for ref in missing))
+        read = {ref: o.value for ref, o in zip(missing, outcomes, strict=True) if o.value is not None}
+        silent = frozenset(ref for ref, o in zip(missing, outcomes, strict=True) if o.failure is not None)
+        hits = found.hits | {ref for ref, profile in read.items() if key in self._keys(profile)}
+        return (
+            msgspec.structs.replace(found, profiles={**found.profiles, **read}, hits=hits),
+            frozenset(read),
+            silent,
+        )
+
+    def _keys(self, profile: Profile) -> set[MatchKey]:
+        return {match_keys.canonical(k) for k in match_keys.of_profile(profile, self.options.default_country)}
 
     async def by_record(self, ref: Ref, loader: Loader, path: FieldPath | None = None) -> str | None:
         """The customer of a record; None where the source does not have it."""
@@ -171,12 +197,7 @@ class IdentityMap:
         """The class of each asked key. A key counts as discovered only when everybody who carries it is remembered; that
         several people share it is worth knowing in any case.
         """
-        country = self.options.default_country
-        strangers = {
-            match_keys.canonical(k)
-            for ref in done.left_out
-            for k in match_keys.of_profile(found.profiles[ref], country)
-        }
+        strangers = {key for ref in done.left_out for key in self._keys(found.profiles[ref])}
         classes = {key: done.fan_out.get(self._tokens.of(key), FanOut.PERSONAL) for key in found.asked}
         return {
             self._tokens.of(key): fan_out

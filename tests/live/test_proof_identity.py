@@ -155,9 +155,6 @@ def test_only_a_steward_decides(desk: Desk) -> None:
     assert desk.history(jane) == before
 
 
-@pytest.mark.xfail(
-    strict=True, reason="by_key searches the sources for the tag, and forgets whose mailbox it is"
-)
 def test_a_tagged_address_is_still_hers_when_the_sources_are_searched_again(desk: Desk) -> None:
     jane = desk.id_of("jane")
     answer = desk.gateway.ask(questions.WHO, by=TAGGED)
