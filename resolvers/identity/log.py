@@ -52,6 +52,8 @@ from resolvers.identity.tables import (
 
 LINKING = "linking"
 """The actor of events that nobody decided."""
+RECONCILING = "reconcile"
+"""The actor of proposals that come from looking at all records at once."""
 
 _SAME: ColumnElement[int] = literal_column(str(rows.VERDICTS[Verdict.SAME]))
 
@@ -65,9 +67,12 @@ class Kind(StrEnum):
     CONFIRM = "confirm"
     REJECT = "reject"
     UNDO = "undo"
+    PROPOSE = "propose"
 
 
-KINDS = {Kind.LINK: 1, Kind.MERGE: 2, Kind.SPLIT: 3, Kind.CONFIRM: 4, Kind.REJECT: 5, Kind.UNDO: 6}
+KINDS = {
+    Kind.LINK: 1, Kind.MERGE: 2, Kind.SPLIT: 3, Kind.CONFIRM: 4, Kind.REJECT: 5, Kind.UNDO: 6, Kind.PROPOSE: 7,
+}  # fmt: skip
 _KIND_OF = {code: kind for kind, code in KINDS.items()}
 
 

@@ -10,7 +10,7 @@ import msgspec
 from resolvers.identity import log, rows, writing
 from resolvers.identity.database import Tx
 from resolvers.identity.derivation import Edge, Pair, Verdict, family, pair_of
-from resolvers.identity.log import LINKING, Kind, Part
+from resolvers.identity.log import LINKING, RECONCILING, Kind, Part
 from resolvers.identity.members import Ref
 from resolvers.identity.tokens import Token
 from resolvers.identity.writing import Batch, Draft, Piece
@@ -107,6 +107,21 @@ def remember(tx: Tx, news: Sequence[NewLinks]) -> list[Remembered]:
             batch.carry(ref, carries, instead=bool(tokens.get(ref)))
     batch.write()
     return done
+
+
+def propose(tx: Tx, edges: Sequence[Edge]) -> int:
+    """Puts pairs of two different customers up for review, in one event; returns how many are new. Joins nobody."""
+    part = log.load(tx, {ref for e in edges for ref in e.pair}, lock=True)
+    members = part.derived.members
+    apart = [
+        e for e in edges
+        if e.a in members and e.b in members and members[e.a].customer_id != members[e.b].customer_id
+    ]  # fmt: skip
+    tokens = log.tokens_of(tx, {ref: part.numbers[ref] for e in apart for ref in e.pair})
+    fresh = _Held(part.graph.edges).fresh(NewLinks(records=(), edges=tuple(apart)), tokens)
+    if fresh:
+        writing.append(tx, part, Draft(kind=Kind.PROPOSE, actor=RECONCILING, edges=tuple(fresh)))
+    return len(fresh)
 
 
 class _Taking:

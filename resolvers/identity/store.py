@@ -81,6 +81,13 @@ class IdentityStore:
         await self._database.label(remembering.labels(news))
         return await self._database.write(lambda tx: remembering.remember(tx, news))
 
+    async def propose(self, edges: Sequence[Edge]) -> int:
+        """Puts pairs up for review; an edge must say "unsure". Returns how many were not known. Nobody is joined or parted."""
+        if not edges:
+            return 0
+        await self._database.label(remembering.labels([NewLinks(records=(), edges=tuple(edges))]))
+        return await self._database.write(lambda tx: remembering.propose(tx, edges))
+
     async def candidates(self, tokens: Sequence[tuple[Token, int]], most: int) -> Sequence[Ref]:
         """The records that share one of these keys, those of the first keys first, `most` at most.
 
