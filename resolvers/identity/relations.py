@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import msgspec
 from sqlalchemy import func, select
 from sqlalchemy.orm import aliased
 
-from resolvers.identity import lookup, rows
-from resolvers.identity.database import Tx
+from resolvers.identity import lanes, lookup, rows
+from resolvers.identity.database import Tx, chunks
 from resolvers.identity.fan_out import FanOut
 from resolvers.identity.tables import CustomerRow, DiscoveryRow, KeyRow, MemberRow
-from resolvers.identity.tokens import kind_of
+from resolvers.identity.tokens import Token, kind_of
 
 MOST = 50
 """Customers that one relation names, and relations that one customer has."""
@@ -31,23 +33,32 @@ def relations(tx: Tx, customer_id: str) -> list[Relation]:
     asked = aliased(CustomerRow)
     current = func.coalesce(asked.merged_into, asked.id)
     query = (
-        select(KeyRow.token, DiscoveryRow.fan_out, current.label("customer_id")).distinct()
+        select(KeyRow, current.label("customer_id"))
         .select_from(asked)
         .join(MemberRow, MemberRow.customer_id == current)
         .join(KeyRow, KeyRow.member_id == MemberRow.id)
-        .join(DiscoveryRow, DiscoveryRow.token == KeyRow.token)
         .where(asked.id == customer_id)
-        .where(DiscoveryRow.fan_out.in_([rows.FAN_OUTS[FanOut.HOUSEHOLD], rows.FAN_OUTS[FanOut.COMPANY]]))
-        .order_by(DiscoveryRow.fan_out, KeyRow.token).limit(MOST)
-    )  # fmt: skip
-    shared = tx.connection.execute(query).all()
-    known = lookup.keys(tx, [row.token for row in shared])
+    )
+    carried = tx.connection.execute(query).all()
+    shared = _shared(tx, sorted({token for row in carried for token in lanes.tokens(row)}))
+    known = lookup.keys(tx, shared)
     found = []
-    for row in shared:
-        others = [i for i in known[row.token].customers if i != row.customer_id]
+    for token, fan_out in shared.items():
+        others = [i for i in known[token].customers if i != carried[0].customer_id]
         if others:
-            fan_out = rows.FAN_OUT_OF[row.fan_out]
-            found.append(
-                Relation(fan_out=fan_out, key_type=kind_of(row.token), customers=tuple(others[:MOST]))
-            )
+            found.append(Relation(fan_out=fan_out, key_type=kind_of(token), customers=tuple(others[:MOST])))
     return found
+
+
+def _shared(tx: Tx, tokens: Sequence[Token]) -> dict[Token, FanOut]:
+    """The first of these keys that a household or a company shares."""
+    found: dict[Token, FanOut] = {}
+    codes = [rows.FAN_OUTS[FanOut.HOUSEHOLD], rows.FAN_OUTS[FanOut.COMPANY]]
+    for some in chunks(tokens):
+        query = select(DiscoveryRow.token, DiscoveryRow.fan_out).where(tx.among(DiscoveryRow.token, some))
+        query = query.where(DiscoveryRow.fan_out.in_(codes)).order_by(
+            DiscoveryRow.fan_out, DiscoveryRow.token
+        )
+        for row in tx.connection.execute(query.limit(MOST)):
+            found[row.token] = rows.FAN_OUT_OF[row.fan_out]
+    return dict(list(found.items())[:MOST])
