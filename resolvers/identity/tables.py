@@ -34,6 +34,9 @@ from resolvers.identity.lanes import COLUMNS
 STEWARD_LABEL = 1
 """The label of edges that a person decided; the migration writes it."""
 
+LINK_KIND = 1
+"""The kind of events that nobody decided."""
+
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -110,6 +113,10 @@ class EventRow(Base):
         Index(
             "event_undoes", "undoes",
             postgresql_where=literal_column("undoes IS NOT NULL"), sqlite_where=literal_column("undoes IS NOT NULL"),
+        ),
+        Index(
+            "event_decided", "id",
+            postgresql_where=literal_column(f"kind <> {LINK_KIND}"), sqlite_where=literal_column(f"kind <> {LINK_KIND}"),
         ),
     )  # fmt: skip
 

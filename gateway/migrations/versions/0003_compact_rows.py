@@ -165,6 +165,8 @@ def _make_indexes(connection: sa.Connection) -> None:
         "postgresql_with": {"fillfactor": 100}
     }  # their keys come in order: nothing is put in between
     op.create_index("event_undoes", "event", ["undoes"], postgresql_where=undone, sqlite_where=undone)
+    by_people = sa.text(f"kind <> {_KINDS['link']}")
+    op.create_index("event_decided", "event", ["id"], postgresql_where=by_people, sqlite_where=by_people)
     op.create_index("member_record", "member", ["source", "record_id"], unique=True)
     op.create_index("member_customer", "member", ["customer_id"], **full)
     op.create_index("customer_member", "customer", ["member_id"], **full)
