@@ -32,7 +32,7 @@ class Judgement(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
-    """What became of one of several judgements: what was decided, or why it could not be."""
+    """What became of one of several judgements: what was decided, or why it could not be (`a`, `b` or `verdict`)."""
 
     decided: Decided | None = None
     error: QuestionError | None = None
@@ -85,24 +85,19 @@ class Stewardship:
         if not 1 <= len(judgements) <= MAX_DECISIONS:
             raise InvalidArgument("decisions", f"decisions must hold between 1 and {MAX_DECISIONS} decisions")
         at_odds = contradictions([(j.a, j.b, j.same) for j in judgements])
-        outcomes = []
-        for n, judgement in enumerate(judgements):
-            if n in at_odds:
-                text = f"decisions.{n} and decisions.{at_odds[n]} say different things of one pair: neither was done"
-                outcomes.append(Outcome(error=InvalidArgument(f"decisions.{n}", text)))
-                continue
-            outcomes.append(await self._judge(judgement, n, reason))
-        return outcomes
+        return [
+            await self._judge(j, reason) if n not in at_odds else Outcome(error=_at_odds(at_odds[n]))
+            for n, j in enumerate(judgements)
+        ]
 
-    async def _judge(self, judgement: Judgement, n: int, reason: str) -> Outcome:
+    async def _judge(self, judgement: Judgement, reason: str) -> Outcome:
         decide = self.confirm if judgement.same else self.reject
         try:
             return Outcome(decided=await decide(judgement.a, judgement.b, reason))
         except QuestionError as error:
             if error.argument == "reason":
                 raise  # it is the reason of all
-            place = f"decisions.{n}."
-            return Outcome(error=InvalidArgument(place + error.argument, place + error.message))
+            return Outcome(error=error)
 
     async def review(
         self, first: int, after: str | None, wanted: Wanted | None = None
@@ -132,6 +127,11 @@ def contradictions(judged: Sequence[tuple[Ref, Ref, bool]]) -> dict[int, int]:
         if len({judged[n][2] for n in places}) > 1
         for n in places
     }
+
+
+def _at_odds(other: int) -> InvalidArgument:
+    text = f"verdict is not what decision {other} (counted from 0) says of the same pair: neither was done"
+    return InvalidArgument("verdict", text)
 
 
 def _check(wanted: Wanted) -> None:

@@ -139,9 +139,9 @@ async def _outcomes(
             verdict=wanted.verdict,
             customers=_now(found, outcome.decided.customers) if outcome.decided else [],
             event=event(outcome.decided.event) if outcome.decided and outcome.decided.event else None,
-            error=_error(outcome.error) if outcome.error else None,
+            error=_error(n, outcome.error) if outcome.error else None,
         )
-        for wanted, outcome in zip(asked, outcomes, strict=True)
+        for n, (wanted, outcome) in enumerate(zip(asked, outcomes, strict=True))
     ]
 
 
@@ -151,5 +151,8 @@ def _now(found: dict[str, Customer], ids: Sequence[str]) -> list[Customer]:
     return list({c.id: c for c in current}.values())
 
 
-def _error(error: QuestionError) -> MatchDecisionError:
-    return MatchDecisionError(code=Code.BAD_USER_INPUT.value, argument=error.argument, message=error.message)
+def _error(n: int, error: QuestionError) -> MatchDecisionError:
+    place = f"decisions.{n}."
+    return MatchDecisionError(
+        code=Code.BAD_USER_INPUT.value, argument=place + error.argument, message=place + error.message
+    )
