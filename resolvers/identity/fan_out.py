@@ -24,7 +24,6 @@ from itertools import combinations
 from adapters.base import KeyType, MatchKey
 from resolvers.identity import keys as match_keys
 from resolvers.identity.matching.contacts import contradict
-from resolvers.identity.matching.keys import Key, Kind
 from resolvers.identity.matching.levels import LEVELS, MISSING, family, given
 from resolvers.identity.matching.person import Person, unaccented
 from resolvers.identity.names import fold
@@ -64,31 +63,22 @@ _FREE_MAIL_EVERYWHERE = frozenset("gmx hotmail msn outlook yahoo yandex ymail".s
 """Providers with a domain in many countries: yahoo.fr, outlook.com.tr."""
 
 
-def classify(carriers: Sequence[Person], key: Key, *, crowded: bool) -> FanOut:
+def classify(carriers: Sequence[Person], key: MatchKey, *, crowded: bool) -> FanOut:
     """What the carriers of a contact say about it. Pure; compares all pairs, so the carriers are to be bounded.
 
-    `key` is the canonical form in the clear; `crowded`: more records carry it than `matching.keys.limit` allows, whether or
-    not they are all given here. Keys that are no contact (a national id) are PERSONAL unless they are crowded.
+    `key` is the canonical form; `crowded`: more records carry it than `matching.keys.limit` allows, whether or not they are all
+    given here. A key that is no e-mail address or phone number is PERSONAL, unless it is crowded.
     """
-    contact = _contact(key)
-    if crowded or (contact and match_keys.is_blocked(contact)):
+    if crowded or match_keys.is_blocked(key):
         return FanOut.JUNK
-    if contact is None:
-        return FanOut.PERSONAL
-    if match_keys.is_household(contact):
+    if match_keys.is_household(key):
         return FanOut.HOUSEHOLD
-    if match_keys.is_role(contact):
+    if match_keys.is_role(key):
         return FanOut.COMPANY
     pairs = [(a, b) for a, b in combinations(carriers, 2) if contradict(a, b)]
-    if not pairs:
+    if not pairs or key.type not in (KeyType.EMAIL, KeyType.PHONE):
         return FanOut.PERSONAL
-    return FanOut.HOUSEHOLD if _is_household(pairs, contact) else FanOut.COMPANY
-
-
-def _contact(key: Key) -> MatchKey | None:
-    if key.kind is Kind.EMAIL:
-        return MatchKey(KeyType.EMAIL, key.value)
-    return MatchKey(KeyType.PHONE, key.value) if key.kind is Kind.PHONE else None
+    return FanOut.HOUSEHOLD if _is_household(pairs, key) else FanOut.COMPANY
 
 
 def _is_household(pairs: Sequence[tuple[Person, Person]], contact: MatchKey) -> bool:

@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from adapters.base import KeyType, MatchKey
 from resolvers.identity.fan_out import FanOut, classify
-from resolvers.identity.matching.keys import Key, Kind
 from resolvers.identity.matching.person import Person
 from tests.resolvers.matching.people import likely, person
 
-PHONE = Key(Kind.PHONE, "+493023125100")
+PHONE = MatchKey(KeyType.PHONE, "+493023125100")
 HOME = {"street": "Lindenweg", "house_number": "5", "postcode": "10115", "city": "Berlin"}
 ELSEWHERE = {"street": "Marktplatz", "house_number": "1", "postcode": "80331", "city": "München"}
 
@@ -27,8 +27,8 @@ def named(full: str, **fields: str) -> dict[str, str]:
     return {"given_name": given_name, "family_name": family_name, **fields}
 
 
-def email(value: str) -> Key:
-    return Key(Kind.EMAIL, value)
+def email(value: str) -> MatchKey:
+    return MatchKey(KeyType.EMAIL, value)
 
 
 def colleagues(*names: str, **fields: str) -> list[Person]:
@@ -113,8 +113,8 @@ FIVE = ("Anna Weber", "Odile Lindqvist", "Farid Oduya", "Peter Novak", "Tessa Ta
         pytest.param(people(ANNA), email("familie.weber@gmx.de"), FanOut.HOUSEHOLD, id="says that it is a family's"),
         pytest.param(people(ANNA, EVA), email("haus-lindner@acme.example"), FanOut.HOUSEHOLD, id="a house's"),
         pytest.param(people(ANNA), email("noreply@acme.example"), FanOut.JUNK, id="blocked address"),
-        pytest.param(people(ANNA), Key(Kind.PHONE, "+493000000000"), FanOut.JUNK, id="blocked number"),
-        pytest.param(people(ANNA, EVA), Key(Kind.NATIONAL_ID, "a1234567"), FanOut.PERSONAL, id="no contact"),
+        pytest.param(people(ANNA), MatchKey(KeyType.PHONE, "+493000000000"), FanOut.JUNK, id="blocked number"),
+        pytest.param(people(ANNA, EVA), MatchKey(KeyType.CUSTOMER_NUMBER, "a1234567"), FanOut.PERSONAL, id="no contact"),
         pytest.param(
             people({"phone": "1", "date_of_birth": "19800203"}, {"phone": "1", "date_of_birth": "19551130"}),
             PHONE, FanOut.COMPANY, id="two birth dates without a name",
@@ -128,14 +128,16 @@ FIVE = ("Anna Weber", "Odile Lindqvist", "Farid Oduya", "Peter Novak", "Tessa Ta
         ),
     ],
 )  # fmt: skip
-def test_what_a_contact_is(carriers: list[Person], key: Key, expected: FanOut) -> None:
+def test_what_a_contact_is(carriers: list[Person], key: MatchKey, expected: FanOut) -> None:
     assert classify(carriers, key, crowded=False) is expected
     turned = carriers[::-1]
     assert classify(turned, key, crowded=False) is expected
 
 
-@pytest.mark.parametrize("key", [PHONE, email("info@acme.example"), Key(Kind.NATIONAL_ID, "a1234567")])
-def test_a_crowded_key_is_junk_whoever_carries_it(key: Key) -> None:
+@pytest.mark.parametrize(
+    "key", [PHONE, email("info@acme.example"), MatchKey(KeyType.CUSTOMER_NUMBER, "a1234567")]
+)
+def test_a_crowded_key_is_junk_whoever_carries_it(key: MatchKey) -> None:
     assert classify(people(ANNA), key, crowded=True) is FanOut.JUNK
 
 
