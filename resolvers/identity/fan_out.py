@@ -24,6 +24,7 @@ from itertools import combinations
 from adapters.base import KeyType, MatchKey
 from resolvers.identity import keys as match_keys
 from resolvers.identity.matching.contacts import contradict
+from resolvers.identity.matching.keys import Kind, limit
 from resolvers.identity.matching.levels import LEVELS, MISSING, family, given
 from resolvers.identity.matching.person import Person, unaccented
 from resolvers.identity.names import fold
@@ -38,6 +39,8 @@ class FanOut(StrEnum):
     JUNK = "junk"
 
 
+MAX_CARRIERS = limit(Kind.EMAIL)
+"""Records that carry a contact of somebody; the same for phone numbers."""
 MAX_FAMILIES = 3
 """Families that one household may consist of: a couple and a parent, or a shared flat."""
 
@@ -64,12 +67,12 @@ _FREE_MAIL_EVERYWHERE = frozenset("gmx hotmail msn outlook yahoo yandex ymail".s
 
 
 def classify(carriers: Sequence[Person], key: MatchKey, *, crowded: bool) -> FanOut:
-    """What the carriers of a contact say about it. Pure; compares all pairs, so the carriers are to be bounded.
+    """What the carriers of a contact say about it. Pure; compares all pairs of up to MAX_CARRIERS.
 
-    `key` is the canonical form; `crowded`: more records carry it than `matching.keys.limit` allows, whether or not they are all
-    given here. A key that is no e-mail address or phone number is PERSONAL, unless it is crowded.
+    `key` is the canonical form; `crowded`: more records carry it than that, whether or not they are all given here. A key that
+    is no e-mail address or phone number is PERSONAL, unless it is crowded.
     """
-    if crowded or match_keys.is_blocked(key):
+    if crowded or len(carriers) > MAX_CARRIERS or match_keys.is_blocked(key):
         return FanOut.JUNK
     if match_keys.is_household(key):
         return FanOut.HOUSEHOLD

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from adapters.base import KeyType, MatchKey
-from resolvers.identity.fan_out import FanOut, classify
+from resolvers.identity.fan_out import MAX_CARRIERS, FanOut, classify
 from resolvers.identity.matching.person import Person
 from tests.resolvers.matching.people import likely, person
 
@@ -139,6 +139,7 @@ def test_what_a_contact_is(carriers: list[Person], key: MatchKey, expected: FanO
 )
 def test_a_crowded_key_is_junk_whoever_carries_it(key: MatchKey) -> None:
     assert classify(people(ANNA), key, crowded=True) is FanOut.JUNK
+    assert classify(people(*[ANNA] * (MAX_CARRIERS + 1)), key, crowded=False) is FanOut.JUNK
 
 
 @given(st.lists(likely, max_size=6), st.randoms(use_true_random=False))
