@@ -10,8 +10,10 @@ from typing import Annotated
 
 import typer
 
+from gateway.commands import bulk as bulk  # these three add their commands to the group
+from gateway.commands import explaining as explaining
 from gateway.commands import identity_group
-from gateway.commands import stewardship as stewardship  # adds its commands to the group
+from gateway.commands import stewardship as stewardship
 
 URL = "http://127.0.0.1:8360/graphql"
 

@@ -7,7 +7,7 @@ Only for maps that nothing else is in yet: numbers begin at 1, and every person 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Any, Protocol
@@ -18,12 +18,11 @@ from asyncpg.pgproto.pgproto import UUID
 from sqlalchemy import make_url
 
 from bench.identity.population import SOURCES, links, somebody
-from resolvers.identity import rows
+from resolvers.identity import lanes, rows
 from resolvers.identity.derivation import Contribution, Verdict
 from resolvers.identity.fan_out import FanOut
 from resolvers.identity.labels import packed
 from resolvers.identity.log import KINDS, Kind, rests_on
-from resolvers.identity.tables import Base
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _COLUMNS = {
@@ -35,7 +34,7 @@ _COLUMNS = {
         "confidence", "weight", "event_id", "n", "a", "b", "verdict", "origin", "rests_on", "contributions",
     ),
     "review": ("a", "b", "confidence", "reopened"),
-    "match_key": ("member_id", "token"),
+    "match_key": ("member_id", "n", *lanes.COLUMNS),
     "discovery": ("at", "fan_out", "token"),
 }  # fmt: skip
 
@@ -69,10 +68,9 @@ class Writer(Protocol):
 
 async def load(writers: Sequence[Writer], people: Iterable[int], page: int = 5_000) -> None:
     """Fills the databases with the same rows. `people` are numbers from 0 on, in order."""
-    codes, found, count = Codes(), _empty(), 0
-    for number in people:
+    codes, found = Codes(), _empty()
+    for count, number in enumerate(people, 1):
         _add(found, number, codes)
-        count += 1
         if count % page == 0:
             for writer in writers:
                 await writer.write(found)
@@ -100,7 +98,7 @@ def _add(found: Rows, number: int, codes: Codes) -> None:
         numbers[ref] = event  # a record and its event have the same number here
         tokens[ref] = {token for token, _ in new.tokens}
         found["event"].append((at, event, KINDS[Kind.LINK]))
-        found["match_key"] += [(event, token) for token in sorted(tokens[ref])]
+        found["match_key"] += [tuple(row.values()) for row in lanes.rows(event, tokens[ref])]
         for n, edge in enumerate(new.edges):
             doubt = edge.verdict is Verdict.UNSURE
             if doubt:
@@ -113,7 +111,7 @@ def _add(found: Rows, number: int, codes: Codes) -> None:
                     best[end] = max(best.get(end, 0.0), edge.confidence)
             found["evidence"].append(
                 (
-                    edge.confidence, edge.weight, event, n, numbers[edge.a], numbers[edge.b],
+                    edge.confidence, rows.weight_row(edge), event, n, numbers[edge.a], numbers[edge.b],
                     rows.VERDICTS[edge.verdict], codes.code(edge.origin),
                     bytes.fromhex(rests_on(edge.a, edge.b, tokens)), _packed(edge.contributions, codes),
                 )
@@ -167,22 +165,22 @@ class Postgres:
     random insertion leaves them; what comes in order keeps the pages that it came in.
     """
 
-    _RANDOM = ("match_key_token", "member_record")
+    _RANDOM = tuple(f"match_key_{lane}" for lane in lanes.COLUMNS)
 
     def __init__(self, connection: asyncpg.Connection[Any]) -> None:
         self._connection = connection
         self._later: list[str] = []
 
     @classmethod
-    async def open(cls, url: str) -> Postgres:
+    async def open(cls, url: str, settings: Mapping[str, str]) -> Postgres:
         plain = make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
-        found = cls(await asyncpg.connect(plain))
+        found = cls(await asyncpg.connect(plain, server_settings=dict(settings)))
         await found._connection.execute("SET synchronous_commit = off; SET maintenance_work_mem = '512MB'")
         for name in cls._RANDOM:
             making = await found._connection.fetchval(
-                "SELECT indexdef FROM pg_indexes WHERE indexname = $1", name
+                "SELECT indexdef FROM pg_indexes WHERE indexname = $1 AND schemaname = current_schema()", name
             )
-            found._later.append(f"{making} WITH (fillfactor = 70)")
+            found._later.append(making.replace(" WHERE ", " WITH (fillfactor = 70) WHERE "))
             await found._connection.execute(f"DROP INDEX {name}")
         return found
 
@@ -206,4 +204,8 @@ class Postgres:
         await self._connection.close()
 
 
-assert set(_COLUMNS) <= set(Base.metadata.tables)
+async def open_writer(url: str, settings: Mapping[str, str] = {}) -> Writer:
+    """For the address of an empty, migrated map."""
+    if url.startswith("sqlite"):
+        return Sqlite(str(make_url(url).database))
+    return await Postgres.open(url, settings)

@@ -11,7 +11,7 @@ import msgspec
 from sqlalchemy import and_, case, func, or_, select, tuple_
 from sqlalchemy.orm import aliased
 
-from resolvers.identity import log, lookup
+from resolvers.identity import decided, log, lookup
 from resolvers.identity.database import Database, Tx
 from resolvers.identity.derivation import (
     Contribution,
@@ -81,6 +81,14 @@ class Place(msgspec.Struct, frozen=True, array_like=True):
     b: Ref
 
 
+class Wanted(msgspec.Struct, frozen=True, kw_only=True):
+    """Which pairs of the review: with a record of this source, and a confidence from `least` to `most`."""
+
+    source: str | None = None
+    least: float = 0.0
+    most: float = 1.0
+
+
 class Review(msgspec.Struct, frozen=True, kw_only=True):
     """A pair that waits for a decision. `value` orders the list: the records affected, times how close the call is.
 
@@ -130,11 +138,23 @@ class Chronicle:
 
     async def relations(self, customer_id: str) -> Sequence[Relation]:
         """The other customers that carry a key which a household or a company shares with this one; empty for an unknown id."""
-        return await self._database.look(lambda tx: relations(tx, customer_id))
+        return (await self.relations_of([customer_id])).get(customer_id, [])
 
-    async def review(self, first: int, after: Place | None = None) -> tuple[Sequence[Review], bool]:
+    async def relations_of(self, ids: Sequence[str]) -> Mapping[str, Sequence[Relation]]:
+        """The relations of several customers by the id that was asked for; who has none is missing."""
+        return await self._database.look(lambda tx: relations(tx, ids))
+
+    async def decisions(
+        self, first: int, after: int | None = None, actor: str | None = None
+    ) -> tuple[Sequence[decided.Decision], bool]:
+        """What stewards decided, newest first, those of one actor or of all, and whether there are more."""
+        return await self._database.read(lambda tx: decided.page(tx, first, after, actor))
+
+    async def review(
+        self, first: int, after: Place | None = None, wanted: Wanted | None = None
+    ) -> tuple[Sequence[Review], bool]:
         """Pairs that wait for a decision, most valuable first, and whether there are more."""
-        return await self._database.read(lambda tx: _review(tx, first, after))
+        return await self._database.read(lambda tx: _review(tx, first, after, wanted or Wanted()))
 
 
 def _evidence(tx: Tx, edges: Iterable[Edge]) -> list[Evidence]:
@@ -287,10 +307,14 @@ def _believed(tx: Tx, graph: Graph, customer_id: str, times: Mapping[int, dateti
     return Believed(customer=customer, evidence=tuple(_evidence(tx, _inside(parts, refs))))
 
 
-def _review(tx: Tx, first: int, after: Place | None) -> tuple[list[Review], bool]:
+def _review(tx: Tx, first: int, after: Place | None, wanted: Wanted) -> tuple[list[Review], bool]:
     waiting = _waiting()
     pair = tuple_(waiting.c.a_source, waiting.c.a_record, waiting.c.b_source, waiting.c.b_record)
     query = select(waiting).order_by(waiting.c.value.desc(), *pair)
+    if wanted.source is not None:
+        query = query.where(or_(waiting.c.a_source == wanted.source, waiting.c.b_source == wanted.source))
+    if (wanted.least, wanted.most) != (0.0, 1.0):
+        query = query.where(waiting.c.confidence.between(wanted.least, wanted.most))
     if after is not None:
         below = and_(waiting.c.value == after.value, pair > tuple_(*after.a, *after.b))
         query = query.where(or_(waiting.c.value < after.value, below))

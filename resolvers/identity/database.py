@@ -19,6 +19,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from resolvers.identity import labels
 from resolvers.identity.labels import Labels
 from resolvers.identity.members import Ref
+from resolvers.identity.queries import Query
 from resolvers.identity.sqlite import Threads, listen
 from resolvers.identity.tables import MemberRow
 
@@ -70,6 +71,23 @@ class Tx:
             for source, records in sorted(by_source.items()) if codes[source] is not None
         ]  # fmt: skip
         return or_(*parts) if parts else MemberRow.id == 0  # the number of none
+
+    def rows(
+        self, query: Query, values: Mapping[str, Any] = {}, *, refs: Sequence[Ref] = ()
+    ) -> Sequence[Any]:
+        """The rows of a fixed query. `refs`: the records that its `{refs}` stands for."""
+        if not refs:
+            return self.connection.execute(query.statement(self.postgres, 0), values).all()
+        by_source: dict[int, list[str]] = defaultdict(list)
+        for source, record in refs:
+            if (code := self.code(source)) is not None:
+                by_source[code].append(record)
+        if not by_source:
+            return ()
+        named: dict[str, Any] = dict(values)
+        for n, (code, records) in enumerate(by_source.items()):
+            named[f"source{n}"], named[f"records{n}"] = code, records
+        return self.connection.execute(query.statement(self.postgres, len(by_source)), named).all()
 
     def ref(self, row: Any) -> Ref:
         """The record of a row with `source` and `record_id`."""

@@ -98,11 +98,20 @@ def is_blocked(key: MatchKey) -> bool:
 
 def is_role(key: MatchKey) -> bool:
     """Addresses that belong to a function or a household, not to a person: info@, office@, familie.weber@ …"""
+    return not _local_words(key).isdisjoint(ROLE_LOCAL_PARTS | _HOUSEHOLD_WORDS)
+
+
+def is_household(key: MatchKey) -> bool:
+    """Addresses that say that they are a family's: familie.weber@, haus-lindner@."""
+    return not _local_words(key).isdisjoint(_HOUSEHOLD_WORDS)
+
+
+def _local_words(key: MatchKey) -> set[str]:
+    """The part before the @, whole and in words; nothing where it is no e-mail address."""
     if key.type is not KeyType.EMAIL:
-        return False
+        return set()
     local = _ORDINALS.sub("", key.value.partition("@")[0].partition("+")[0])
-    words = {local, *re.split(r"[._-]", local)}
-    return not words.isdisjoint(ROLE_LOCAL_PARTS | _HOUSEHOLD_WORDS)
+    return {local, *re.split(r"[._-]", local)}
 
 
 def of_profile(profile: Profile, default_country: str | None) -> Iterator[MatchKey]:

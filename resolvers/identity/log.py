@@ -13,35 +13,21 @@ from enum import StrEnum
 from typing import Any
 
 import msgspec
-from sqlalchemy import (
-    Boolean,
-    ColumnElement,
-    Float,
-    Integer,
-    case,
-    cast,
-    literal_column,
-    null,
-    or_,
-    select,
-    union_all,
-)
+from sqlalchemy import Integer, column, select
 
-from resolvers.identity import rows
+from resolvers.identity import lanes, rows
 from resolvers.identity.database import Raced, Tx, chunks
 from resolvers.identity.derivation import (
     Anchor,
-    CustomerState,
     Derived,
     Edge,
     Graph,
-    MemberState,
     Seen,
     Verdict,
 )
 from resolvers.identity.members import Ref
+from resolvers.identity.queries import Query
 from resolvers.identity.tables import (
-    CustomerId,
     CustomerRow,
     EventRow,
     EvidenceRow,
@@ -55,7 +41,63 @@ LINKING = "linking"
 RECONCILING = "reconcile"
 """The actor of proposals that come from looking at all records at once."""
 
-_SAME: ColumnElement[int] = literal_column(str(rows.VERDICTS[Verdict.SAME]))
+_MEMBER = MemberRow.__table__.c
+_COMPONENT = Query(
+    "WITH RECURSIVE part (id) AS (SELECT m.id FROM member m WHERE {refs} UNION"
+    " SELECT CASE WHEN e.a = part.id THEN e.b ELSE e.a END FROM part JOIN evidence e ON e.a = part.id OR e.b = part.id"
+    " WHERE e.verdict = 1)"
+    " SELECT m.id, m.source, m.record_id, m.event_id, m.customer_id, m.confidence"
+    " FROM member m WHERE m.id IN (SELECT id FROM part) ORDER BY m.id{lock}",
+    [_MEMBER[n] for n in ("id", "source", "record_id", "event_id", "customer_id", "confidence")],
+    postgres={"lock": " FOR UPDATE OF m"},  # SQLite's writers are alone from their first statement on
+)
+_LOOK = Query(_COMPONENT.sql, _COMPONENT.columns, postgres={"lock": ""})
+
+
+def _edges(columns: Sequence[Any]) -> Query:
+    return Query(
+        f"SELECT {', '.join(f'e.{c.name}' for c in columns)}, undo.id AS undone_by"  # noqa: S608
+        " FROM evidence e LEFT JOIN event undo ON undo.undoes = e.event_id WHERE e.a {ids} OR e.b {ids}",
+        [*columns, column("undone_by", Integer)],
+        many={"ids": Integer()},
+    )
+
+
+_EDGES, _WHOLE_EDGES = _edges(rows.EDGE_COLUMNS), _edges(rows.WHOLE_EDGE)
+_NO_KEYS = ", ".join("CAST(NULL AS bytea)" for _ in lanes.COLUMNS)
+_AROUND = Query(
+    "SELECT 1 AS what, id, member_id AS a, event_id AS b, merged_into, CAST(NULL AS FLOAT) AS confidence,"  # noqa: S608
+    f" CAST(NULL AS BOOLEAN) AS reopened, {_NO_KEYS} FROM customer WHERE member_id {{ids}}"
+    f" UNION ALL SELECT 2, NULL, a, b, NULL, confidence, reopened, {_NO_KEYS} FROM review WHERE a {{ids}} OR b {{ids}}"
+    f" UNION ALL SELECT 3, NULL, member_id, NULL, NULL, NULL, NULL, {', '.join(lanes.COLUMNS)}"
+    " FROM match_key WHERE member_id {carriers}",
+    [
+        column("what", Integer), CustomerRow.__table__.c.id, column("a", Integer), column("b", Integer),
+        *(CustomerRow.__table__.c[n] for n in ("merged_into",)),
+        *(ReviewRow.__table__.c[n] for n in ("confidence", "reopened")),
+        *(KeyRow.__table__.c[n] for n in lanes.COLUMNS),
+    ],
+    many={"ids": Integer(), "carriers": Integer()},
+)  # fmt: skip
+_NAMES = Query(
+    "SELECT id, source, record_id FROM member WHERE id {ids}",
+    [_MEMBER[n] for n in ("id", "source", "record_id")],
+    many={"ids": Integer()},
+)
+_MEMBERS = Query(
+    "SELECT m.id, m.source, m.record_id, m.customer_id FROM member m WHERE {refs}",
+    [_MEMBER[n] for n in ("id", "source", "record_id", "customer_id")],
+)
+_KEYS = Query(
+    "SELECT member_id, t0, t1, t2, t3, t4 FROM match_key WHERE member_id {ids}",
+    [KeyRow.__table__.c[n] for n in ("member_id", *lanes.COLUMNS)],
+    many={"ids": Integer()},
+)
+
+
+_SAME = rows.VERDICTS[Verdict.SAME]
+_CUSTOMER, _QUESTION, _CARRIED = 1, 2, 3
+"""What a row of _AROUND is."""
 
 
 class Kind(StrEnum):
@@ -88,11 +130,15 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Part(msgspec.Struct, frozen=True, kw_only=True):
-    """A part of the log, and the derived rows as they stand for it. `numbers`: of all records that it speaks of."""
+    """A part of the log, and the derived rows as they stand for it.
+
+    `numbers`: of all records that it speaks of. `tokens`: of the keys that the records it was loaded for carry.
+    """
 
     graph: Graph
     derived: Derived
     numbers: Mapping[Ref, int]
+    tokens: Mapping[Ref, set[bytes]]
 
     def owner(self, ref: Ref) -> str:
         return self.derived.members[ref].customer_id
@@ -107,115 +153,82 @@ def load(tx: Tx, touched: Iterable[Ref], *, lock: bool, whole: bool = False) -> 
 
     With `lock` nobody else changes it before this transaction ends. Raises Raced where it grew while the locks were waited for.
     """
-    found = _component(tx, sorted(set(touched)), lock=lock)
+    asked = sorted(set(touched))
+    found = _component(tx, asked, lock=lock)
+    if not found:  # nothing is known of records that are new
+        return _part(Derived(members={}, customers={}, questions={}), (), {}, {}, {})
     ids = {row.id: tx.ref(row) for row in found}
-    members = {ids[row.id]: rows.member_of(row, ids[row.id]) for row in found}
-    if not ids:  # nothing is known of records that are new
-        nothing = Derived(members={}, customers={}, questions={})
-        return Part(graph=Graph(records={}, anchors=(), edges=(), undos={}), derived=nothing, numbers={})
     edge_rows, undone = _edge_rows(tx, list(ids), whole=whole)
-    if any(
-        row.verdict == rows.VERDICTS[Verdict.SAME] and not {row.a, row.b} <= ids.keys() for row in edge_rows
-    ):
+    if any(r.verdict == _SAME and not {r.a, r.b} <= ids.keys() for r in edge_rows):
         raise Raced  # seen only by the second look: somebody was writing when the first was taken
-    anchored, asked = _anchored_and_asked(tx, list(ids))
-    known = {**ids, **names(tx, {i for row in (*edge_rows, *asked) for i in (row.a, row.b)} - ids.keys())}
-    customers = {row.id: rows.customer_of(row, known) for row in anchored}
-    questions = {(q.a, q.b): q for q in (rows.question_of(row, known) for row in asked)}
-    edges = [rows.edge_of(tx, row, known) for row in edge_rows]
-    derived = Derived(members=members, customers=customers, questions=questions)
-    return Part(
-        graph=_graph(members, customers, edges, {**undone, **undos(tx, undone)}),
-        derived=derived,
-        numbers={ref: number for number, ref in known.items()},
+    around = _around(tx, list(ids), set(asked), ids)
+    questions = [row for row in around if row.what == _QUESTION]
+    ends = {i for row in (*edge_rows, *questions) for i in (row.a, row.b)}
+    known = {**ids, **names(tx, ends - ids.keys())}
+    tokens: dict[Ref, set[bytes]] = defaultdict(set)
+    for row in around:
+        if row.what == _CARRIED:
+            tokens[ids[row.a]].update(lanes.tokens(row))
+    derived = Derived(
+        members={ids[row.id]: rows.member_of(row, ids[row.id]) for row in found},
+        customers={
+            row.id: rows.customer_of(row, known[row.a], row.b) for row in around if row.what == _CUSTOMER
+        },
+        questions={(known[row.a], known[row.b]): rows.question_of(row, known) for row in questions},
     )
+    edges = [rows.edge_of(tx, row, known) for row in edge_rows]
+    return _part(derived, edges, {**undone, **undos(tx, undone)}, known, tokens)
 
 
-def _graph(
-    members: Mapping[Ref, MemberState],
-    customers: Mapping[str, CustomerState],
+def _part(
+    derived: Derived,
     edges: Sequence[Edge],
     undos: Mapping[int, int],
-) -> Graph:
-    return Graph(
-        records={ref: Seen(ref=ref, event=m.event) for ref, m in members.items()},
-        anchors=[Anchor(id=c.id, ref=c.ref, event=c.event) for c in customers.values()],
+    names: Mapping[int, Ref],
+    tokens: Mapping[Ref, set[bytes]],
+) -> Part:
+    graph = Graph(
+        records={ref: Seen(ref=ref, event=m.event) for ref, m in derived.members.items()},
+        anchors=[Anchor(id=c.id, ref=c.ref, event=c.event) for c in derived.customers.values()],
         edges=edges,
         undos=undos,
     )
+    numbers = {ref: number for number, ref in names.items()}
+    return Part(graph=graph, derived=derived, numbers=numbers, tokens=tokens)
 
 
 def _component(tx: Tx, refs: Sequence[Ref], *, lock: bool) -> Sequence[Any]:
     """The members that "same" edges lead to, undone ones too: what was together once may have to come together again."""
-    found: dict[int, Any] = {}
-    for some in chunks(refs):
-        part = select(MemberRow.id).where(tx.named(some)).cte("part", recursive=True)
-        other = case((EvidenceRow.a == part.c.id, EvidenceRow.b), else_=EvidenceRow.a)
-        touching = or_(EvidenceRow.a == part.c.id, EvidenceRow.b == part.c.id)
-        part = part.union(
-            select(other).select_from(part.join(EvidenceRow, touching)).where(EvidenceRow.verdict == _SAME)
-        )
-        query = select(MemberRow).where(MemberRow.id.in_(select(part.c.id))).order_by(MemberRow.id)
-        if lock and tx.postgres:  # SQLite's writers are alone from their first statement on
-            query = query.with_for_update(of=MemberRow)
-        found |= {row.id: row for row in tx.connection.execute(query)}
-    return list(found.values())
+    query = _COMPONENT if lock else _LOOK
+    return list({row.id: row for some in chunks(refs) for row in tx.rows(query, refs=some)}.values())
 
 
 def _edge_rows(tx: Tx, ids: Sequence[int], *, whole: bool) -> tuple[Sequence[Any], dict[int, int]]:
     """All that was ever said of these records, and which events undo those that said it."""
     edges: dict[tuple[int, int], Any] = {}
     undone: dict[int, int] = {}
-    undo = EventRow.__table__.alias("undo")
-    columns = rows.WHOLE_EDGE if whole else rows.EDGE_COLUMNS
     for some in chunks(ids):
-        query = (
-            select(*columns, undo.c.id.label("undone_by"))
-            .select_from(EvidenceRow.__table__.outerjoin(undo, undo.c.undoes == EvidenceRow.event_id))
-            .where(or_(tx.among(EvidenceRow.a, some), tx.among(EvidenceRow.b, some)))
-        )
-        for row in tx.connection.execute(query):
+        for row in tx.rows(_WHOLE_EDGES if whole else _EDGES, {"ids": some}):
             edges[row.event_id, row.n] = row
             if row.undone_by is not None:
                 undone[row.undone_by] = row.event_id
     return list(edges.values()), undone
 
 
-def _anchored_and_asked(tx: Tx, ids: Sequence[int]) -> tuple[Sequence[Any], Sequence[Any]]:
-    """The customers that are anchored at these records, and the questions about them."""
-    anchored, asked = [], {}
+def _around(tx: Tx, ids: Sequence[int], carriers: set[Ref], names: Mapping[int, Ref]) -> list[Any]:
+    """The customers that are anchored at these records, the questions about them, and the keys of some of them."""
+    found: dict[Any, Any] = {}
     for some in chunks(ids):
-        customers = select(
-            CustomerRow.id, CustomerRow.member_id, CustomerRow.event_id, CustomerRow.merged_into,
-            cast(null(), Integer).label("a"), cast(null(), Integer).label("b"),
-            cast(null(), Float).label("confidence"), cast(null(), Boolean).label("reopened"),
-        ).where(tx.among(CustomerRow.member_id, some))  # fmt: skip
-        nothing = (
-            cast(null(), CustomerId),
-            cast(null(), Integer),
-            cast(null(), Integer),
-            cast(null(), CustomerId),
-        )
-        questions = select(
-            *nothing, ReviewRow.a, ReviewRow.b, ReviewRow.confidence, ReviewRow.reopened
-        ).where(or_(tx.among(ReviewRow.a, some), tx.among(ReviewRow.b, some)))
-        for row in tx.connection.execute(union_all(customers, questions)):
-            if row.id is not None:
-                anchored.append(row)
-            else:
-                asked[row.a, row.b] = row
-    return anchored, list(asked.values())
+        values = {"ids": some, "carriers": [i for i in some if names[i] in carriers]}
+        for row in tx.rows(_AROUND, values):
+            # a question between records of two chunks is found by both
+            found[(row.a, row.b) if row.what == _QUESTION else len(found)] = row
+    return list(found.values())
 
 
 def names(tx: Tx, ids: Collection[int]) -> dict[int, Ref]:
     """The records of these numbers."""
-    found: dict[int, Ref] = {}
-    for some in chunks(sorted(ids)):
-        query = select(MemberRow.id, MemberRow.source, MemberRow.record_id).where(
-            tx.among(MemberRow.id, some)
-        )
-        found |= {row.id: tx.ref(row) for row in tx.connection.execute(query)}
-    return found
+    return {row.id: tx.ref(row) for some in chunks(sorted(ids)) for row in tx.rows(_NAMES, {"ids": some})}
 
 
 def undos(tx: Tx, events: Iterable[int]) -> dict[int, int]:
@@ -263,11 +276,8 @@ def edges_of(tx: Tx, members: Mapping[Ref, int]) -> list[Edge]:
 
 def members(tx: Tx, refs: Iterable[Ref]) -> dict[Ref, Any]:
     """Number and customer of each record that is known."""
-    found: dict[Ref, Any] = {}
-    for some in chunks(sorted(set(refs))):
-        query = select(MemberRow.id, MemberRow.source, MemberRow.record_id, MemberRow.customer_id)
-        found |= {tx.ref(row): row for row in tx.connection.execute(query.where(tx.named(some)))}
-    return found
+    asked = chunks(sorted(set(refs)))
+    return {tx.ref(row): row for some in asked for row in tx.rows(_MEMBERS, refs=some)}
 
 
 def owners(tx: Tx, refs: Iterable[Ref]) -> dict[Ref, str]:
@@ -285,8 +295,8 @@ def tokens_of(tx: Tx, members: Mapping[Ref, int]) -> dict[Ref, set[bytes]]:
     found: dict[Ref, set[bytes]] = defaultdict(set)
     ids = {number: ref for ref, number in members.items()}
     for some in chunks(sorted(ids)):
-        for row in tx.connection.execute(select(KeyRow).where(tx.among(KeyRow.member_id, some))):
-            found[ids[row.member_id]].add(row.token)
+        for row in tx.rows(_KEYS, {"ids": some}):
+            found[ids[row.member_id]].update(lanes.tokens(row))
     return found
 
 

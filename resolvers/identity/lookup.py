@@ -15,32 +15,30 @@ from typing import Any
 import msgspec
 from sqlalchemy import (
     ARRAY,
+    Boolean,
+    ColumnClause,
     Integer,
     LargeBinary,
     SmallInteger,
-    TextClause,
+    String,
     bindparam,
     column,
     func,
-    literal_column,
-    or_,
     select,
     text,
 )
-from sqlalchemy.orm import aliased
 
-from resolvers.identity import log, rows
+from resolvers.identity import lanes, log, rows
 from resolvers.identity.database import Tx, chunks
 from resolvers.identity.derivation import Edge, Graph, Pair, Verdict, standing
 from resolvers.identity.fan_out import FanOut
 from resolvers.identity.members import Member, Ref, StoredCustomer
+from resolvers.identity.queries import Query
 from resolvers.identity.tables import (
     STEWARD_LABEL,
     CustomerId,
     CustomerRow,
     EventRow,
-    EvidenceRow,
-    KeyRow,
     MemberRow,
     UtcTime,
 )
@@ -123,96 +121,122 @@ def customers(tx: Tx, ids: Iterable[str]) -> dict[str, StoredCustomer]:
 _KEY_COLUMNS = (
     column("n", Integer), column("customer_id", CustomerId), column("at", UtcTime), column("fan_out", SmallInteger),
 )  # fmt: skip
+_NAMED_COLUMNS = (column("n", Integer), column("source", SmallInteger), column("record_id", String))
+_CARRIER_COLUMNS = (column("n", Integer), column("member_id", Integer))
 _KEYS = (
-    text(
-        "SELECT t.n - 1 AS n, c.customer_id, d.at, d.fan_out"
-        " FROM unnest(CAST(:tokens AS bytea[])) WITH ORDINALITY AS t (token, n)"
-        " LEFT JOIN discovery d ON d.token = t.token"
-        " LEFT JOIN LATERAL (SELECT DISTINCT m.customer_id FROM"
-        " (SELECT member_id FROM match_key WHERE token = t.token LIMIT :most) k"
-        " JOIN member m ON m.id = k.member_id) c ON true"
-    )
-    .bindparams(bindparam("tokens", type_=ARRAY(LargeBinary)))
-    .columns(*_KEY_COLUMNS)
+    "SELECT t.n, c.customer_id, d.at, d.fan_out"
+    " FROM unnest(CAST(:tokens{0} AS bytea[]), CAST(:places{0} AS integer[])) AS t (token, n)"
+    " LEFT JOIN discovery d ON d.token = t.token"
+    " LEFT JOIN LATERAL (SELECT DISTINCT m.customer_id FROM"
+    " (SELECT member_id FROM match_key WHERE t{0} = t.token LIMIT :most) k"
+    " JOIN member m ON m.id = k.member_id) c ON true"
 )
 _KEY = (
     "SELECT {0} AS n, customer_id, NULL AS at, NULL AS fan_out FROM member WHERE id IN"
-    " (SELECT member_id FROM match_key WHERE token = :t{0} LIMIT :most)"
+    " (SELECT member_id FROM match_key WHERE t{1} = :t{0} LIMIT :most)"
     " UNION ALL SELECT {0}, NULL, at, fan_out FROM discovery WHERE token = :t{0}"
 )
+_CARRIERS = (
+    "SELECT t.n, t.most, k.member_id, count(*) OVER (PARTITION BY t.n) AS carriers"
+    " FROM unnest(CAST(:tokens{0} AS bytea[]), CAST(:places{0} AS integer[]), CAST(:limits{0} AS integer[]))"
+    " AS t (token, n, most)"
+    " CROSS JOIN LATERAL (SELECT member_id FROM match_key WHERE t{0} = t.token LIMIT t.most + 1) k"
+)
+_NAMED = "SELECT c.n, m.source, m.record_id FROM ({0}) c JOIN member m ON m.id = c.member_id WHERE c.carriers <= c.most"
+_CARRIER = "SELECT * FROM (SELECT {0} AS n, member_id FROM match_key WHERE t{1} = :t{0} LIMIT :l{0})"
 
 
-@lru_cache(_TERMS)
-def _keys_union(tokens: int) -> Any:
-    return text(" UNION ALL ".join(_KEY.format(n) for n in range(tokens))).columns(*_KEY_COLUMNS)
+@lru_cache(512)
+def _by_lane(term: str, around: str, used: tuple[int, ...], columns: tuple[ColumnClause[Any], ...]) -> Any:
+    """One statement for the tokens of these lanes, however many there are of each."""
+    params = [
+        bindparam(f"{name}{n}", type_=ARRAY(kind))
+        for name, kind in (("tokens", LargeBinary), ("places", Integer), ("limits", Integer))
+        for n in used if f":{name}" in term
+    ]  # fmt: skip
+    return (
+        text(around.format(" UNION ALL ".join(term.format(n) for n in used)))
+        .bindparams(*params)
+        .columns(*columns)
+    )
 
 
-def keys(tx: Tx, tokens: Sequence[Token]) -> dict[Token, KnownKey]:
+@lru_cache(512)
+def _by_token(term: str, used: tuple[int, ...], columns: tuple[ColumnClause[Any], ...]) -> Any:
+    """One statement for a token in each of these lanes."""
+    return text(" UNION ALL ".join(term.format(n, lane) for n, lane in enumerate(used))).columns(*columns)
+
+
+def _arrays(
+    tokens: Sequence[Token], limits: Sequence[int] = ()
+) -> tuple[tuple[int, ...], dict[str, list[Any]]]:
+    """The lanes in use, and the parameters that `_by_lane` has for each."""
+    found: dict[int, list[int]] = defaultdict(list)
+    for n, token in enumerate(tokens):
+        found[lanes.lane(token)].append(n)
+    values: dict[str, list[Any]] = {}
+    for lane, places in found.items():
+        values[f"tokens{lane}"] = [tokens[n] for n in places]
+        values[f"places{lane}"] = places
+        if limits:
+            values[f"limits{lane}"] = [limits[n] for n in places]
+    return tuple(sorted(found)), values
+
+
+def keys(tx: Tx, tokens: Iterable[Token]) -> dict[Token, KnownKey]:
     """Every token is in the answer."""
+    asked = list(dict.fromkeys(tokens))
     owners: dict[Token, set[str]] = defaultdict(set)
-    asked: dict[Token, Any] = {}
-    for some in _by(len(tokens) if tx.postgres else _TERMS, list(dict.fromkeys(tokens))):
-        query = _KEYS if tx.postgres else _keys_union(len(some))
-        values = {"tokens": some} if tx.postgres else {f"t{n}": token for n, token in enumerate(some)}
+    notes: dict[Token, Any] = {}
+    for some in _by(_TERMS, asked):
+        if tx.postgres:
+            used, values = _arrays(some)
+            query = _by_lane(_KEYS, "{0}", used, _KEY_COLUMNS)
+        else:
+            query = _by_token(_KEY, tuple(map(lanes.lane, some)), _KEY_COLUMNS)
+            values = {f"t{n}": token for n, token in enumerate(some)}
         for row in tx.connection.execute(query, {"most": MOST_CARRIERS, **values}):
             if row.customer_id is not None:
                 owners[some[row.n]].add(row.customer_id)
             if row.fan_out is not None:
-                asked[some[row.n]] = row
+                notes[some[row.n]] = row
     return {
         token: KnownKey(
             customers=tuple(sorted(owners[token])),
-            discovered_at=asked[token].at if token in asked else None,
-            fan_out=rows.FAN_OUT_OF[asked[token].fan_out] if token in asked else FanOut.PERSONAL,
+            discovered_at=notes[token].at if token in notes else None,
+            fan_out=rows.FAN_OUT_OF[notes[token].fan_out] if token in notes else FanOut.PERSONAL,
         )
-        for token in tokens
+        for token in asked
     }
-
-
-_CANDIDATES = (
-    text(
-        "SELECT c.n - 1 AS n, m.source, m.record_id FROM ("
-        "SELECT t.n, t.most, k.member_id, count(*) OVER (PARTITION BY t.n) AS carriers"
-        " FROM unnest(CAST(:tokens AS bytea[]), CAST(:limits AS integer[])) WITH ORDINALITY AS t (token, most, n)"
-        " CROSS JOIN LATERAL (SELECT member_id FROM match_key WHERE token = t.token LIMIT t.most + 1) k"
-        ") c JOIN member m ON m.id = c.member_id WHERE c.carriers <= c.most"
-    )
-    .bindparams(bindparam("tokens", type_=ARRAY(LargeBinary)), bindparam("limits", type_=ARRAY(Integer)))
-    .columns(column("n", Integer), column("source", SmallInteger), MemberRow.__table__.c.record_id)
-)
-
-
-@lru_cache(_TERMS)
-def _carriers_union(tokens: int) -> TextClause:
-    term = "SELECT * FROM (SELECT {0} AS n, member_id FROM match_key WHERE token = :t{0} LIMIT :l{0})"
-    return text(" UNION ALL ".join(term.format(n) for n in range(tokens)))
 
 
 def candidates(tx: Tx, tokens: Sequence[tuple[Token, int]], most: int) -> list[Ref]:
     """The records that share one of these keys, unless more than the key's number do; those of the first keys first."""
-    carriers = _carriers_at_once(tx, tokens) if tx.postgres else _carriers(tx, tokens)
     found: dict[Ref, None] = {}
-    for n in sorted(carriers):
-        found.update(dict.fromkeys(sorted(carriers[n])))
+    for some in _by(_TERMS, tokens):
+        carriers = (_carriers_at_once if tx.postgres else _carriers)(tx, some)
+        for n in sorted(carriers):
+            found.update(dict.fromkeys(sorted(carriers[n])))
+        if len(found) >= most:
+            break
     return list(found)[:most]
 
 
 def _carriers_at_once(tx: Tx, tokens: Sequence[tuple[Token, int]]) -> Mapping[int, Sequence[Ref]]:
     found: dict[int, list[Ref]] = defaultdict(list)
-    values = {"tokens": [token for token, _ in tokens], "limits": [limit for _, limit in tokens]}
-    for row in tx.connection.execute(_CANDIDATES, values):
+    used, values = _arrays([token for token, _ in tokens], [limit for _, limit in tokens])
+    for row in tx.connection.execute(_by_lane(_CARRIERS, _NAMED, used, _NAMED_COLUMNS), values):
         found[row.n].append(tx.ref(row))
     return found
 
 
 def _carriers(tx: Tx, tokens: Sequence[tuple[Token, int]]) -> Mapping[int, Sequence[Ref]]:
     found: dict[int, list[int]] = defaultdict(list)
-    for start in range(0, len(tokens), _TERMS):
-        some = tokens[start : start + _TERMS]
-        values: dict[str, Any] = {f"t{n}": token for n, (token, _) in enumerate(some)}
-        values |= {f"l{n}": limit + 1 for n, (_, limit) in enumerate(some)}
-        for n, member in tx.connection.execute(_carriers_union(len(some)), values):
-            found[start + n].append(member)
+    values: dict[str, Any] = {f"t{n}": token for n, (token, _) in enumerate(tokens)}
+    values |= {f"l{n}": limit + 1 for n, (_, limit) in enumerate(tokens)}
+    query = _by_token(_CARRIER, tuple(lanes.lane(token) for token, _ in tokens), _CARRIER_COLUMNS)
+    for n, member in tx.connection.execute(query, values):
+        found[n].append(member)
     few = {n: members for n, members in found.items() if len(members) <= tokens[n][1]}
     names = log.names(tx, {member for members in few.values() for member in members})
     return {n: [names[member] for member in members] for n, members in few.items()}
@@ -220,55 +244,54 @@ def _carriers(tx: Tx, tokens: Sequence[tuple[Token, int]]) -> Mapping[int, Seque
 
 def carried(tx: Tx, refs: Sequence[Ref]) -> dict[Ref, frozenset[Token]]:
     """The tokens of each record; unknown ones are missing."""
-    found: dict[Ref, set[Token]] = {}
-    for some in chunks(refs):
-        query = (
-            select(MemberRow.source, MemberRow.record_id, KeyRow.token)
-            .outerjoin(KeyRow, KeyRow.member_id == MemberRow.id)
-            .where(tx.named(some))
-        )
-        for row in tx.connection.execute(query):
-            tokens = found.setdefault(tx.ref(row), set())
-            if row.token is not None:
-                tokens.add(row.token)
-    return {ref: frozenset(tokens) for ref, tokens in found.items()}
+    numbers = {ref: row.id for ref, row in log.members(tx, refs).items()}
+    tokens = log.tokens_of(tx, numbers)
+    return {ref: frozenset(tokens.get(ref, ())) for ref in numbers}
 
 
 # --- what is around --------------------------------------------------------------------------------------------------
 
 
+_CLUSTERS = Query(
+    "SELECT c.id, c.source, c.record_id, c.customer_id,"  # noqa: S608
+    f" EXISTS (SELECT 1 FROM evidence e WHERE e.origin = {STEWARD_LABEL} AND e.a = c.id)"
+    f" OR EXISTS (SELECT 1 FROM evidence e WHERE e.origin = {STEWARD_LABEL} AND e.b = c.id) AS decided"
+    " FROM member c WHERE c.customer_id IN (SELECT m.customer_id FROM member m WHERE {refs})",
+    [
+        *(MemberRow.__table__.c[n] for n in ("id", "source", "record_id", "customer_id")),
+        column("decided", Boolean),
+    ],
+)
+_DECIDED = Query(  # in the words of the partial indexes, as above
+    f"SELECT {', '.join(c.name for c in rows.EDGE_COLUMNS)} FROM evidence"  # noqa: S608
+    f" WHERE origin = {STEWARD_LABEL} AND (a {{ids}} OR b {{ids}})",
+    rows.EDGE_COLUMNS,
+    many={"ids": Integer()},
+)
+
+
 def neighbourhood(tx: Tx, refs: Sequence[Ref]) -> Neighbourhood:
     """The customers that these records belong to, and what keeps records of theirs apart."""
     clusters: dict[str, set[Ref]] = defaultdict(set)
-    ids: dict[int, Ref] = {}
-    around = aliased(MemberRow)
+    decided: dict[int, Ref] = {}
     for some in chunks(refs):
-        query = select(around.id, around.source, around.record_id, around.customer_id).where(
-            around.customer_id.in_(select(MemberRow.customer_id).where(tx.named(some)))
-        )
-        for row in tx.connection.execute(query):
-            ids[row.id] = tx.ref(row)
-            clusters[row.customer_id].add(ids[row.id])
-    decided = _decided(tx, ids)
+        for row in tx.rows(_CLUSTERS, refs=some):
+            clusters[row.customer_id].add(tx.ref(row))
+            if row.decided:
+                decided[row.id] = tx.ref(row)
+    said = _said(tx, decided) if decided else ()
     return Neighbourhood(
         clusters=tuple(tuple(sorted(clusters[i])) for i in sorted(clusters)),
-        forbidden=frozenset(e.pair for e in decided if e.verdict is Verdict.DIFFERENT),
-        confirmed=frozenset(e.pair for e in decided if e.verdict is Verdict.SAME),
+        forbidden=frozenset(e.pair for e in said if e.verdict is Verdict.DIFFERENT),
+        confirmed=frozenset(e.pair for e in said if e.verdict is Verdict.SAME),
     )
 
 
-def _decided(tx: Tx, ids: Mapping[int, Ref]) -> Sequence[Edge]:
-    """What stewards say of these records."""
-    found: dict[tuple[int, int], Any] = {}
-    decided = EvidenceRow.origin == literal_column(str(STEWARD_LABEL))  # in the index's own words
-    for some in chunks(sorted(ids)):
-        touching = or_(tx.among(EvidenceRow.a, some), tx.among(EvidenceRow.b, some))
-        query = select(*rows.EDGE_COLUMNS).where(decided, touching)
-        found |= {(row.event_id, row.n): row for row in tx.connection.execute(query)}
-    if not found:
-        return ()
-    names = {**ids, **log.names(tx, {i for row in found.values() for i in (row.a, row.b)} - ids.keys())}
-    edges = [rows.edge_of(tx, row, names) for row in found.values()]
+def _said(tx: Tx, ids: Mapping[int, Ref]) -> Sequence[Edge]:
+    """What stewards say of these records today."""
+    found = [row for some in chunks(sorted(ids)) for row in tx.rows(_DECIDED, {"ids": some})]
+    names = {**ids, **log.names(tx, {i for row in found for i in (row.a, row.b)} - ids.keys())}
+    edges = list(dict.fromkeys(rows.edge_of(tx, row, names) for row in found))
     graph = Graph(records={}, anchors=(), edges=edges, undos=log.undos(tx, {e.event for e in edges}))
     return standing(graph)
 

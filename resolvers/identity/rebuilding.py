@@ -44,7 +44,10 @@ def _names(tx: Tx) -> dict[int, Ref]:
 
 def _derived(tx: Tx, names: Mapping[int, Ref]) -> Derived:
     members = [rows.member_of(row, names[row.id]) for row in tx.connection.execute(select(MemberRow))]
-    customers = [rows.customer_of(row, names) for row in tx.connection.execute(select(CustomerRow))]
+    customers = [
+        rows.customer_of(row, names[row.member_id], row.event_id)
+        for row in tx.connection.execute(select(CustomerRow))
+    ]
     questions = [rows.question_of(row, names) for row in tx.connection.execute(select(ReviewRow))]
     return Derived(
         members={m.ref: m for m in members},

@@ -96,15 +96,15 @@ def remember(tx: Tx, news: Sequence[NewLinks]) -> list[Remembered]:
     refs = named(news)
     part = log.load(tx, refs, lock=True)
     fresh = [ref for ref in refs if ref not in part.graph.records]
-    tokens = log.tokens_of(tx, {ref: part.numbers[ref] for ref in refs if ref in part.graph.records})
     whole = Piece(graph=part.graph, derived=part.derived)
     pieces = [whole] if len(news) == 1 else writing.pieces(part)
     batch = Batch(tx, pieces, part, events=len(news), records=len(fresh))
-    taking = _Taking(batch, part, tokens)
+    taking = _Taking(batch, part)
     done = [taking.take(n, new) for n, new in enumerate(news)]
     for ref, carries in sorted(taking.tokens.items()):
-        if carries != tokens.get(ref, set()):
-            batch.carry(ref, carries, instead=bool(tokens.get(ref)))
+        carried = part.tokens.get(ref, set())
+        if carries != carried:
+            batch.carry(ref, carries, instead=bool(carried))
     batch.write()
     return done
 
@@ -127,10 +127,10 @@ def propose(tx: Tx, edges: Sequence[Edge]) -> int:
 class _Taking:
     """Takes one after the other in, each on what the ones before it left."""
 
-    def __init__(self, batch: Batch, part: Part, tokens: Mapping[Ref, set[Token]]) -> None:
+    def __init__(self, batch: Batch, part: Part) -> None:
         self._batch = batch
         self._held = _Held(part.graph.edges)
-        self.tokens: dict[Ref, set[Token]] = dict(tokens)
+        self.tokens: dict[Ref, set[Token]] = dict(part.tokens)
 
     def take(self, n: int, new: NewLinks) -> Remembered:
         refs = _named(new)

@@ -25,12 +25,18 @@ EDGE_COLUMNS = tuple(c for c in EvidenceRow.__table__.columns if c.name != "cont
 WHOLE_EDGE = (*EDGE_COLUMNS, EvidenceRow.__table__.c.contributions)
 
 
+_ROUNDING = 0.01
+"""Bits."""
+
+
 def edge_of(tx: Tx, row: Any, ids: Ids) -> Edge:
     """The edge of a row of EDGE_COLUMNS or WHOLE_EDGE."""
+    contributions = unpacked(row.contributions, tx) if "contributions" in row._fields else ()
+    summed = round(sum(c.weight for c in contributions), 3) if contributions else None
     return Edge(
         event=row.event_id, a=ids[row.a], b=ids[row.b], verdict=_VERDICT_OF[row.verdict], origin=tx.text(row.origin),
-        confidence=row.confidence, weight=row.weight,
-        contributions=unpacked(row.contributions, tx) if "contributions" in row._fields else (),
+        confidence=row.confidence, weight=summed if row.weight is None else row.weight,
+        contributions=contributions,
         key_type=None if row.key_type is None else tx.text(row.key_type), token=row.token,
         rests_on=row.rests_on.hex() if row.rests_on is not None else None,
     )  # fmt: skip
@@ -40,11 +46,19 @@ def edge_row(tx: Tx, edge: Edge, n: int, numbers: Mapping[Ref, int]) -> dict[str
     """`n`: its place among the edges of its event."""
     return {
         "event_id": edge.event, "n": n, "a": numbers[edge.a], "b": numbers[edge.b], "verdict": VERDICTS[edge.verdict],
-        "origin": tx.code(edge.origin), "confidence": edge.confidence, "weight": edge.weight,
+        "origin": tx.code(edge.origin), "confidence": edge.confidence, "weight": weight_row(edge),
         "key_type": None if edge.key_type is None else tx.code(edge.key_type), "token": edge.token,
         "rests_on": None if edge.rests_on is None else bytes.fromhex(edge.rests_on),
         "contributions": packed(edge.contributions, tx),
     }  # fmt: skip
+
+
+def weight_row(edge: Edge) -> float | None:
+    """Only where it is not what its contributions sum up to, but for rounding."""
+    summed = (
+        edge.weight is not None and abs(edge.weight - sum(c.weight for c in edge.contributions)) < _ROUNDING
+    )
+    return None if edge.contributions and summed else edge.weight
 
 
 def labels_of(edges: Sequence[Edge], refs: Sequence[Ref]) -> set[str]:
@@ -66,8 +80,8 @@ def member_row(tx: Tx, m: MemberState, number: int) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def customer_of(row: Any, ids: Ids) -> CustomerState:
-    return CustomerState(id=row.id, ref=ids[row.member_id], event=row.event_id, merged_into=row.merged_into)
+def customer_of(row: Any, anchor: Ref, event: int) -> CustomerState:
+    return CustomerState(id=row.id, ref=anchor, event=event, merged_into=row.merged_into)
 
 
 def customer_row(c: CustomerState, numbers: Mapping[Ref, int]) -> dict[str, Any]:

@@ -20,7 +20,6 @@ from sqlalchemy import (
     Index,
     Integer,
     LargeBinary,
-    PrimaryKeyConstraint,
     SmallInteger,
     String,
     Text,
@@ -30,8 +29,13 @@ from sqlalchemy.dialects import postgresql
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.types import DateTime, TypeDecorator, TypeEngine
 
+from resolvers.identity.lanes import COLUMNS
+
 STEWARD_LABEL = 1
 """The label of edges that a person decided; the migration writes it."""
+
+LINK_KIND = 1
+"""The kind of events that nobody decided."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -110,6 +114,10 @@ class EventRow(Base):
             "event_undoes", "undoes",
             postgresql_where=literal_column("undoes IS NOT NULL"), sqlite_where=literal_column("undoes IS NOT NULL"),
         ),
+        Index(
+            "event_decided", "id",
+            postgresql_where=literal_column(f"kind <> {LINK_KIND}"), sqlite_where=literal_column(f"kind <> {LINK_KIND}"),
+        ),
     )  # fmt: skip
 
 
@@ -151,10 +159,14 @@ def _stewards(name: str, column: str) -> Index:
 
 
 class EvidenceRow(Base):
-    """The log's edges: what an event says of two records, that of the lesser name first. Rows are added, never changed."""
+    """The log's edges: what an event says of two records, that of the lesser name first. Rows are added, never changed.
+
+    The primary key is SQLite's; PostgreSQL has a smaller index on the event. `weight` null: the sum of the contributions.
+    """
 
     __tablename__ = "evidence"
     __table_args__ = (
+        Index("evidence_event", "event_id").ddl_if(dialect="postgresql"),
         Index("evidence_a", "a"),
         Index("evidence_b", "b"),
         _stewards("evidence_steward_a", "a"),
@@ -188,23 +200,24 @@ class ReviewRow(Base):
     reopened: Mapped[bool] = mapped_column(Boolean)
 
 
-class KeyRow(Base):
-    """A key that a record carries, as its token.
+def _lane(name: str) -> Index:
+    there: ColumnElement[bool] = literal_column(f"{name} IS NOT NULL")
+    return Index(f"match_key_{name}", name, postgresql_where=there, sqlite_where=there)
 
-    The primary key is SQLite's, where it is the table. PostgreSQL has a plain index on the token instead, which keeps a token
-    once however many records carry it.
-    """
+
+class KeyRow(Base):
+    """Keys that a record carries, as their tokens: up to one of each lane (see `lanes`). `n` counts the rows of a record."""
 
     __tablename__ = "match_key"
-    __table_args__ = (
-        PrimaryKeyConstraint("token", "member_id"),
-        Index("match_key_token", "token").ddl_if(dialect="postgresql"),
-        Index("match_key_member", "member_id"),
-        {"sqlite_with_rowid": False},
-    )
+    __table_args__ = (*map(_lane, COLUMNS), {"sqlite_with_rowid": False})
 
-    member_id: Mapped[int] = mapped_column(Integer, autoincrement=False)
-    token: Mapped[bytes] = mapped_column(LargeBinary)
+    member_id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    n: Mapped[int] = mapped_column(SmallInteger, primary_key=True, autoincrement=False)
+    t0: Mapped[bytes | None] = mapped_column(LargeBinary)
+    t1: Mapped[bytes | None] = mapped_column(LargeBinary)
+    t2: Mapped[bytes | None] = mapped_column(LargeBinary)
+    t3: Mapped[bytes | None] = mapped_column(LargeBinary)
+    t4: Mapped[bytes | None] = mapped_column(LargeBinary)
 
 
 class DiscoveryRow(Base):

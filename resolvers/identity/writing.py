@@ -11,9 +11,9 @@ from datetime import UTC, datetime
 
 import msgspec
 import uuid_utils
-from sqlalchemy import func, select, text
+from sqlalchemy import text
 
-from resolvers.identity import changes, rows
+from resolvers.identity import changes, lanes, rows
 from resolvers.identity.changes import Changes
 from resolvers.identity.database import Tx
 from resolvers.identity.derivation import (
@@ -29,12 +29,12 @@ from resolvers.identity.derivation import (
 )
 from resolvers.identity.log import KINDS, LINKING, Event, Kind, Part
 from resolvers.identity.members import Ref
-from resolvers.identity.tables import EventRow, MemberRow
 
 _FREE = text(
     "SELECT ARRAY(SELECT nextval(pg_get_serial_sequence('event', 'id')) FROM generate_series(1, :events)),"
     " ARRAY(SELECT nextval(pg_get_serial_sequence('member', 'id')) FROM generate_series(1, :records))"
 )
+_LAST = text("SELECT (SELECT coalesce(max(id), 0) FROM event), (SELECT coalesce(max(id), 0) FROM member)")
 
 
 class Draft(msgspec.Struct, frozen=True, kw_only=True):
@@ -135,7 +135,7 @@ class Batch:
         """The record carries these keys; `instead` of others that it carried."""
         if instead:
             self._changes.cleared.append({"member_id": self._numbers[ref]})
-        self._changes.keys += [{"member_id": self._numbers[ref], "token": t} for t in sorted(tokens)]
+        self._changes.keys += lanes.rows(self._numbers[ref], tokens)
 
     def write(self) -> None:
         """Writes all of it."""
@@ -151,11 +151,7 @@ class Batch:
                 row = self._tx.connection.execute(_FREE, {"events": events, "records": records}).one()
                 self._free = (list(row[0]), list(row[1]))
             else:  # the only writer, and rows are never removed
-                last = select(
-                    select(func.coalesce(func.max(EventRow.id), 0)).scalar_subquery(),
-                    select(func.coalesce(func.max(MemberRow.id), 0)).scalar_subquery(),
-                )
-                e, m = self._tx.connection.execute(last).one()
+                e, m = self._tx.connection.execute(_LAST).one()
                 self._free = (list(range(e + 1, e + 1 + events)), list(range(m + 1, m + 1 + records)))
         return self._free
 

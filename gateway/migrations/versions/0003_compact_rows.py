@@ -16,7 +16,8 @@ from typing import Any
 import sqlalchemy as sa
 from alembic import op
 
-from resolvers.identity.tables import CustomerId, UtcTime
+from resolvers.identity import lanes
+from resolvers.identity.tables import STEWARD_LABEL, CustomerId, UtcTime
 
 revision = "0003"
 down_revision = "0002"
@@ -69,7 +70,6 @@ def _set_aside(connection: sa.Connection) -> Tables:
 
 def _make_tables(connection: sa.Connection) -> Tables:
     plain: dict[str, Any] = {"sqlite_with_rowid": False}
-    decided = sa.text("origin = 1")
     new = {
         "label": op.create_table(
             "label",
@@ -106,8 +106,8 @@ def _make_tables(connection: sa.Connection) -> Tables:
             "evidence",
             sa.Column("confidence", sa.Float, nullable=False),
             sa.Column("weight", sa.Float),
-            sa.Column("event_id", sa.Integer, primary_key=True, autoincrement=False),
-            sa.Column("n", sa.Integer, primary_key=True, autoincrement=False),
+            sa.Column("event_id", sa.Integer, nullable=False, autoincrement=False),
+            sa.Column("n", sa.Integer, nullable=False, autoincrement=False),
             sa.Column("a", sa.Integer, nullable=False),
             sa.Column("b", sa.Integer, nullable=False),
             sa.Column("verdict", sa.SmallInteger, nullable=False),
@@ -116,6 +116,7 @@ def _make_tables(connection: sa.Connection) -> Tables:
             sa.Column("rests_on", sa.LargeBinary),
             sa.Column("token", sa.LargeBinary),
             sa.Column("contributions", sa.LargeBinary),
+            *_sqlite_key(connection, "event_id", "n"),
             **plain,
         ),
         "review": op.create_table(
@@ -126,7 +127,13 @@ def _make_tables(connection: sa.Connection) -> Tables:
             sa.Column("reopened", sa.Boolean, nullable=False),
             **plain,
         ),
-        "match_key": op.create_table("match_key", *_key_columns(connection), **plain),
+        "match_key": op.create_table(
+            "match_key",
+            sa.Column("member_id", sa.Integer, primary_key=True, autoincrement=False),
+            sa.Column("n", sa.SmallInteger, primary_key=True, autoincrement=False),
+            *(sa.Column(name, sa.LargeBinary) for name in lanes.COLUMNS),
+            **plain,
+        ),
         "discovery": op.create_table(
             "discovery",
             sa.Column("at", UtcTime),
@@ -143,32 +150,39 @@ def _make_tables(connection: sa.Connection) -> Tables:
         sa.Column("complete", sa.Boolean, nullable=False),
         sa.Column("at", UtcTime, nullable=False),
     )
-    undone = sa.text("undoes IS NOT NULL")
+    _make_indexes(connection)
+    return new
+
+
+def _sqlite_key(connection: sa.Connection, *columns: str) -> list[Any]:
+    """SQLite's table is its primary key; PostgreSQL has a plain index instead, which keeps what repeats once."""
+    return [sa.PrimaryKeyConstraint(*columns)] if connection.dialect.name == "sqlite" else []
+
+
+def _make_indexes(connection: sa.Connection) -> None:
+    undone, decided = sa.text("undoes IS NOT NULL"), sa.text(f"origin = {STEWARD_LABEL}")
+    full: dict[str, Any] = {
+        "postgresql_with": {"fillfactor": 100}
+    }  # their keys come in order: nothing is put in between
     op.create_index("event_undoes", "event", ["undoes"], postgresql_where=undone, sqlite_where=undone)
+    by_people = sa.text(f"kind <> {_KINDS['link']}")
+    op.create_index("event_decided", "event", ["id"], postgresql_where=by_people, sqlite_where=by_people)
     op.create_index("member_record", "member", ["source", "record_id"], unique=True)
-    op.create_index("member_customer", "member", ["customer_id"])
-    op.create_index("customer_member", "customer", ["member_id"])
+    op.create_index("member_customer", "member", ["customer_id"], **full)
+    op.create_index("customer_member", "customer", ["member_id"], **full)
     for end in ("a", "b"):
-        op.create_index(f"evidence_{end}", "evidence", [end])
+        op.create_index(f"evidence_{end}", "evidence", [end], **full)
         op.create_index(
             f"evidence_steward_{end}", "evidence", [end], postgresql_where=decided, sqlite_where=decided
         )
     op.create_index("review_b", "review", ["b"])
-    op.create_index("match_key_member", "match_key", ["member_id"])
+    for lane in lanes.COLUMNS:
+        there = sa.text(f"{lane} IS NOT NULL")
+        op.create_index(f"match_key_{lane}", "match_key", [lane], postgresql_where=there, sqlite_where=there)
     if connection.dialect.name == "postgresql":
-        op.create_index("match_key_token", "match_key", ["token"])
-    return new
-
-
-def _key_columns(connection: sa.Connection) -> list[Any]:
-    """SQLite's table is its primary key; PostgreSQL's plain index keeps each token once instead."""
-    columns: list[Any] = [
-        sa.Column("member_id", sa.Integer, nullable=False, autoincrement=False),
-        sa.Column("token", sa.LargeBinary, nullable=False),
-    ]
-    if connection.dialect.name == "sqlite":
-        columns.append(sa.PrimaryKeyConstraint("token", "member_id"))
-    return columns
+        op.create_index("evidence_event", "evidence", ["event_id"], **full)
+        for table in ("event", "member", "customer", "match_key"):
+            op.execute(f"ALTER INDEX {table}_pkey SET (fillfactor = 100)")
 
 
 def _labels(connection: sa.Connection, old: Tables, new: Tables) -> dict[str, int]:
@@ -304,12 +318,12 @@ def _reviews(connection: sa.Connection, old: Tables, new: Tables) -> None:
 
 
 def _keys(connection: sa.Connection, old: Tables, new: Tables) -> None:
-    for rows in _pages(connection, old["match_key"], "token", "source", "record_id"):
-        numbers = _numbers(connection, new, {(r.source, r.record_id) for r in rows})
+    for rows in _pages(connection, old["member"], "source", "record_id"):
+        refs = {(r.source, r.record_id) for r in rows}
+        numbers, carried = _numbers(connection, new, refs), _carried(connection, old, refs)
         found = [
-            {"member_id": numbers[r.source, r.record_id], "token": _token(r.token)}
-            for r in rows if (r.source, r.record_id) in numbers
-        ]  # fmt: skip
+            row for ref in sorted(refs) for row in lanes.rows(numbers[ref], set(map(_token, carried[ref])))
+        ]
         _insert(connection, new["match_key"], found)
     for rows in _pages(connection, old["discovery"], "token"):
         asked = [{"token": _token(r.token), "at": _utc(r.at), "fan_out": int(r.shared)} for r in rows]

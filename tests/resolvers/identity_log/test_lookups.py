@@ -133,6 +133,21 @@ async def test_contributions_are_kept_to_a_thousandth_of_a_bit(store: IdentitySt
     assert (evidence.rule, evidence.key_type, evidence.weight) == ("model v1", "email", 1.5)
 
 
+async def test_a_weight_that_is_the_sum_of_its_bars_is_told_as_their_sum(store: IdentityStore) -> None:
+    bars = (
+        Contribution(field="a", agreement="b", weight=2.25),
+        Contribution(field="c", agreement="d", weight=-0.75),
+    )
+    found = scored(1, 2, Verdict.UNSURE, 0.5)
+    edges = tuple(msgspec.structs.replace(e, contributions=bars) for e in found.edges)
+    await seen(store, 1, 2)
+    await store.remember(msgspec.structs.replace(found, edges=edges))
+    async with store.engine.connect() as connection:
+        assert (await connection.execute(text("SELECT weight FROM evidence"))).scalar_one() is None
+    (waiting,) = (await store.chronicle.review(10))[0]
+    assert waiting.evidence[0].weight == 1.5
+
+
 async def test_a_rebuild_mends_what_does_not_follow_from_the_log(store: IdentityStore) -> None:
     x = (await store.remember(links((1, 2), (2, 3)))).customer_id
     y, _ = await seen(store, 4, 5)

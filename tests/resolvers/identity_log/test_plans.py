@@ -101,3 +101,23 @@ async def test_a_statement_of_a_map_of_any_size_is_planned_once(postgres_store: 
     async with postgres_store.engine.connect() as connection:
         for setting, value in (("jit", "off"), ("plan_cache_mode", "force_generic_plan")):
             assert (await connection.execute(text(f"SHOW {setting}"))).scalar_one() == value
+
+
+async def test_decisions_are_found_among_any_number_of_links(sqlite_store: IdentityStore) -> None:
+    store, plans = sqlite_store, list[str]()
+    threads = store._database._threads
+    assert threads is not None
+    x, y = await seen(store, 1, 2)
+    await store.decisions.merge([x, y], **BY)
+
+    @event.listens_for(threads.engine, "before_cursor_execute")
+    def explain(connection: Any, _cursor: Any, statement: str, parameters: Any, *_: Any) -> None:
+        if "kind" in statement and "ORDER BY" in statement:
+            cursor = connection.connection.cursor()
+            cursor.execute(f"EXPLAIN QUERY PLAN {statement}", parameters)
+            plans.extend(row[3] for row in cursor.fetchall())
+
+    await store.chronicle.decisions(5)
+    await store.chronicle.decisions(5, after=100, actor="tess")
+    assert len(plans) == 2
+    assert all("event_decided" in plan for plan in plans), plans
