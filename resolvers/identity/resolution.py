@@ -7,6 +7,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
@@ -17,7 +18,7 @@ from resolvers.errors import FieldPath
 from resolvers.identity import keys as match_keys
 from resolvers.identity.derivation import pair_of
 from resolvers.identity.discovery import Discovery
-from resolvers.identity.fan_out import FanOut
+from resolvers.identity.fan_out import FanOut, classify
 from resolvers.identity.linking import Context, Judged, judge, reached
 from resolvers.identity.matching.contacts import shared
 from resolvers.identity.matching.keys import limit, of_person
@@ -111,7 +112,8 @@ class Resolver:
         proposed, known = await asyncio.gather(
             self._store.candidates(list(tokens.items()), most), self._store.keys(list(contacts))
         )
-        case.shared |= {contacts[token] for token, key in known.items() if key.shared}
+        case.classes = {contacts[token]: key.fan_out for token, key in known.items() if key.shared}
+        case.shared |= case.classes.keys()
         await self._read(case, proposed, loader, path)
 
     async def _meet(self, case: _Case, scorer: Scorer, loader: Loader, path: FieldPath | None) -> None:
@@ -152,7 +154,9 @@ class Resolver:
         if case.gone:
             await self._store.lost(case.gone)
         remembered = frozenset().union(*groups)
-        fan_out = self._fan_out(case.people.values(), frozenset(case.shared))
+        fan_out = self._fan_out(
+            case.people.values(), frozenset(case.shared), self._crowded(found), case.classes
+        )
         await self._store.learnt({t: f for t, f in fan_out.items() if f is not FanOut.PERSONAL})
         return Settled(
             customers=customers,
@@ -192,7 +196,7 @@ class Resolver:
         common = shared(people.values()) | self._crowded(found)
         return Settled(
             customers=customers,
-            fan_out=self._fan_out(people.values(), common),
+            fan_out=self._fan_out(people.values(), common, self._crowded(found), {}),
             touched=frozenset(customers.values()),
             left_out=frozenset(people) - mine,
         )
@@ -219,14 +223,27 @@ class Resolver:
     def _crowded(self, found: Discovery) -> frozenset[str]:
         return frozenset(k.value for k in found.crowded if k.type in (KeyType.EMAIL, KeyType.PHONE))
 
-    def _fan_out(self, people: Iterable[Person], common: frozenset[str]) -> dict[Token, FanOut]:
-        return {
-            self._tokens.of(key): FanOut.HOUSEHOLD
-            if key.value in common or match_keys.is_role(key)
-            else FanOut.PERSONAL
-            for person in people
-            for key in _contacts(person)
-        }
+    def _fan_out(
+        self,
+        people: Iterable[Person],
+        common: frozenset[str],
+        crowded: frozenset[str],
+        known: Mapping[str, FanOut],
+    ) -> dict[Token, FanOut]:
+        """The class of every contact seen. One that the map knows as shared stays so, whoever is seen with it today."""
+        carriers: dict[MatchKey, list[Person]] = defaultdict(list)
+        for person in people:
+            for key in _contacts(person):
+                carriers[key].append(person)
+        found = {}
+        for key, group in carriers.items():
+            fan_out = FanOut.PERSONAL
+            if key.value in common or match_keys.is_role(key):
+                fan_out = classify(group, key, crowded=key.value in crowded)
+            if fan_out is FanOut.PERSONAL and key.value in common:
+                fan_out = known.get(key.value, FanOut.HOUSEHOLD)
+            found[self._tokens.of(key)] = fan_out
+        return found
 
     async def _ready(self) -> Scorer:
         """The scorer for the map's size, in steps of two: a score does not change with every record."""
@@ -245,6 +262,9 @@ class _Case(msgspec.Struct, kw_only=True):
     people: dict[Ref, Person]
     external: frozenset[tuple[Ref, Ref]]
     shared: set[str] = msgspec.field(default_factory=set)
+    classes: dict[str, FanOut] = msgspec.field(
+        default_factory=dict
+    )  # of contacts that the map knows as shared
     around: Neighbourhood = Neighbourhood()
     unread: set[Ref] = msgspec.field(default_factory=set)
     gone: set[Ref] = msgspec.field(default_factory=set)

@@ -15,6 +15,7 @@ from adapters.records import Address, Profile
 from resolvers.asker import Asker
 from resolvers.cache import NullCache
 from resolvers.identity.derivation import Verdict
+from resolvers.identity.fan_out import FanOut
 from resolvers.identity.map import IdentityMap
 from resolvers.identity.members import Ref
 from resolvers.identity.options import IdentityOptions
@@ -205,3 +206,38 @@ async def test_the_verdicts_are_those_of_the_scorer(store: IdentityStore) -> Non
     (edge,) = await store.evidence([("crm", "1"), ("desk", "9")])
     assert edge.verdict is Verdict.SAME
     assert edge.weight == pytest.approx(sum(c.weight for c in edge.contributions), abs=0.1)
+
+
+async def test_who_shares_a_households_or_a_companys_contact_is_related_not_one(store: IdentityStore) -> None:
+    records = [
+        profile("crm", "1", "Ada Weber", "ada@example.com", "+493090182001", addresses=HOME),
+        profile("shop", "2", "Bruno Weber", "bruno@example.com", "+493090182001", addresses=HOME),
+        *(
+            profile(
+                "desk",
+                str(n),
+                name,
+                f"{name.split()[0].lower()}@firm.example info@firm.example",
+                "+493090182777",
+            )
+            for n, name in enumerate(["Cem Kaya", "Dora Lang", "Emil Stark"])
+        ),
+    ]
+    world = World(store, *records)
+    owners = await world.learn(*records)
+    assert len(set(owners.values())) == 5
+    (home,) = await store.chronicle.relations(owners["crm", "1"])
+    assert (home.fan_out, home.key_type, home.customers) == (
+        FanOut.HOUSEHOLD,
+        "phone",
+        (owners["shop", "2"],),
+    )
+    office = await store.chronicle.relations(owners["desk", "0"])
+    others = tuple(sorted({owners["desk", "1"], owners["desk", "2"]}))
+    assert {(r.fan_out, r.key_type, r.customers) for r in office} == {
+        (FanOut.COMPANY, "phone", others), (FanOut.COMPANY, "email", others),
+    }  # fmt: skip
+    await world.learn(records[0])
+    assert await store.chronicle.relations(owners["crm", "1"]) == [home], (
+        "seen alone, it is still the family's"
+    )
