@@ -12,7 +12,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
-from sqlalchemy import ARRAY, ColumnElement, Connection, Engine, any_, literal, make_url, or_, text
+from sqlalchemy import ARRAY, ColumnElement, Connection, Engine, any_, literal, make_url, text
 from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.util import greenlet_spawn
@@ -22,7 +22,6 @@ from resolvers.identity.labels import Labels
 from resolvers.identity.members import Ref
 from resolvers.identity.queries import Query
 from resolvers.identity.sqlite import Threads, listen
-from resolvers.identity.tables import MemberRow
 
 T = TypeVar("T")
 
@@ -61,22 +60,12 @@ class Tx:
             return column == any_(literal(list(values), ARRAY(column.type)))  # type: ignore[no-any-return]
         return column.in_(values)  # type: ignore[no-any-return]
 
-    def named(self, refs: Iterable[Ref]) -> ColumnElement[bool]:
-        """That a member is one of these records. SQLite would read the whole table for `(a, b) IN (…)`."""
-        by_source: dict[str, list[str]] = defaultdict(list)
-        for source, record in refs:
-            by_source[source].append(record)
-        codes = {source: self.code(source) for source in by_source}
-        parts = [
-            (MemberRow.source == codes[source]) & self.among(MemberRow.record_id, records)
-            for source, records in sorted(by_source.items()) if codes[source] is not None
-        ]  # fmt: skip
-        return or_(*parts) if parts else MemberRow.id == 0  # the number of none
-
     def rows(
         self, query: Query, values: Mapping[str, Any] = {}, *, refs: Sequence[Ref] = ()
     ) -> Sequence[Any]:
-        """The rows of a fixed query. `refs`: the records that its `{refs}` stands for."""
+        """The rows of a fixed query. `refs`: the records that its `{refs}` stands for, source by source: SQLite would read
+        the whole table for `(a, b) IN (…)`.
+        """
         if not refs:
             return self.connection.execute(query.statement(self.postgres, 0), values).all()
         by_source: dict[int, list[str]] = defaultdict(list)
@@ -165,9 +154,7 @@ class Database:
                 if self._threads is not None:
                     return await self._threads.write(self._with_labels(work))
                 return await self._write(self._with_labels(work))
-            except (Raced, IntegrityError):
-                continue
-            except _Lost:
+            except (Raced, IntegrityError, _Lost):
                 continue
             except DBAPIError as error:
                 if attempt == _TRIES - 1 or not _is_transient(error):

@@ -76,10 +76,10 @@ class IdentityStore:
         if not news:
             return []
         known = await self._database.look(lambda tx: remembering.known(tx, news))
-        if known is not None:
+        if not isinstance(known, int):
             return known
         await self._database.label(remembering.labels(news))
-        return await self._database.write(lambda tx: remembering.remember(tx, news))
+        return await self._database.write(lambda tx: remembering.remember(tx, news, known))
 
     async def candidates(self, tokens: Sequence[tuple[Token, int]], most: int) -> Sequence[Ref]:
         """The records that share one of these keys, those of the first keys first, `most` at most.
