@@ -12,16 +12,16 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
-from sqlalchemy import ARRAY, ColumnElement, Connection, any_, literal, make_url, or_, text
+from sqlalchemy import ARRAY, ColumnElement, Connection, Engine, any_, literal, make_url, text
 from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.util import greenlet_spawn
 
 from resolvers.identity import labels
 from resolvers.identity.labels import Labels
 from resolvers.identity.members import Ref
 from resolvers.identity.queries import Query
 from resolvers.identity.sqlite import Threads, listen
-from resolvers.identity.tables import MemberRow
 
 T = TypeVar("T")
 
@@ -60,22 +60,12 @@ class Tx:
             return column == any_(literal(list(values), ARRAY(column.type)))  # type: ignore[no-any-return]
         return column.in_(values)  # type: ignore[no-any-return]
 
-    def named(self, refs: Iterable[Ref]) -> ColumnElement[bool]:
-        """That a member is one of these records. SQLite would read the whole table for `(a, b) IN (…)`."""
-        by_source: dict[str, list[str]] = defaultdict(list)
-        for source, record in refs:
-            by_source[source].append(record)
-        codes = {source: self.code(source) for source in by_source}
-        parts = [
-            (MemberRow.source == codes[source]) & self.among(MemberRow.record_id, records)
-            for source, records in sorted(by_source.items()) if codes[source] is not None
-        ]  # fmt: skip
-        return or_(*parts) if parts else MemberRow.id == 0  # the number of none
-
     def rows(
         self, query: Query, values: Mapping[str, Any] = {}, *, refs: Sequence[Ref] = ()
     ) -> Sequence[Any]:
-        """The rows of a fixed query. `refs`: the records that its `{refs}` stands for."""
+        """The rows of a fixed query. `refs`: the records that its `{refs}` stands for, source by source: SQLite would read
+        the whole table for `(a, b) IN (…)`.
+        """
         if not refs:
             return self.connection.execute(query.statement(self.postgres, 0), values).all()
         by_source: dict[int, list[str]] = defaultdict(list)
@@ -106,8 +96,13 @@ class Database:
             given["server_settings"] = {**_SERVER_SETTINGS, **given.get("server_settings", {})}
         options: dict[str, Any] = {} if sqlite else {"pool_size": pool_size}
         self.engine: AsyncEngine = create_async_engine(url, connect_args=given, **options)
-        self._direct = self.engine.execution_options(isolation_level="AUTOCOMMIT")
-        self._snapshot = self.engine.execution_options(isolation_level="REPEATABLE READ")
+        self._snapshot = self._direct = self.engine.sync_engine
+        self._writing = self._direct.execution_options(c360_write=True)
+        if not sqlite:
+            self._snapshot = self._direct.execution_options(isolation_level="REPEATABLE READ")
+            # connections of their own, that never begin a transaction and need no tidying up after use
+            options |= {"isolation_level": "AUTOCOMMIT", "pool_reset_on_return": None}
+            self._direct = create_async_engine(url, connect_args=given, **options).sync_engine
         self._labels = Labels()
         self._threads: Threads | None = None
         if sqlite:
@@ -122,30 +117,33 @@ class Database:
 
     async def aclose(self) -> None:
         await self.engine.dispose()
+        await greenlet_spawn(self._direct.dispose)
         if self._threads is not None:
             await asyncio.to_thread(self._threads.close)
 
     async def look(self, work: Callable[[Tx], T]) -> T:
         """Runs `work` outside a transaction: each of its statements sees what is committed when it begins."""
-        return await self._read(self._direct, work)
+        return await self._read(self._direct, work, begin=False)
 
     async def read(self, work: Callable[[Tx], T]) -> T:
         """Runs `work` on one state of the database."""
-        return await self._read(self._snapshot, work)
+        return await self._read(self._snapshot, work, begin=True)
 
-    async def _read(self, engine: AsyncEngine, work: Callable[[Tx], T]) -> T:
+    async def _read(self, engine: Engine, work: Callable[[Tx], T], *, begin: bool) -> T:
         if self._threads is not None:
-            return await self._threads.read(self._with_labels(work), begin=engine is self._snapshot)
-        engine = self.engine if engine.dialect.name == "sqlite" else engine
-        for last in (False, True):
-            try:
-                async with engine.connect() as connection:
-                    return await connection.run_sync(self._with_labels(work))
-            except DBAPIError as error:
-                # the server closed it while it lay in the pool: cheaper to find out now than to ask before each use
-                if last or not error.connection_invalidated:
-                    raise
-        raise AssertionError
+            return await self._threads.read(self._with_labels(work), begin=begin)
+
+        def run() -> T:
+            with engine.connect() as connection:
+                return work(Tx(connection, self._labels))
+
+        try:
+            return await greenlet_spawn(run)
+        except DBAPIError as error:
+            # the server closed it while it lay in the pool: cheaper to find out now than to ask before each use
+            if not error.connection_invalidated:
+                raise
+        return await greenlet_spawn(run)
 
     async def write(self, work: Callable[[Tx], T]) -> T:
         """Runs `work` in a transaction of its own, again when another writer got in between."""
@@ -156,9 +154,7 @@ class Database:
                 if self._threads is not None:
                     return await self._threads.write(self._with_labels(work))
                 return await self._write(self._with_labels(work))
-            except (Raced, IntegrityError):
-                continue
-            except _Lost:
+            except (Raced, IntegrityError, _Lost):
                 continue
             except DBAPIError as error:
                 if attempt == _TRIES - 1 or not _is_transient(error):
@@ -166,16 +162,19 @@ class Database:
         raise RuntimeError("the identity map is too busy: a change could not be written")
 
     async def _write(self, work: Callable[[Connection], T]) -> T:
-        async with self.engine.execution_options(c360_write=True).connect() as connection:
-            try:
-                transaction = await connection.begin()
-                done = await connection.run_sync(work)
-            except DBAPIError as error:
-                if error.connection_invalidated:
-                    raise _Lost from error
-                raise
-            await transaction.commit()  # whether it arrived cannot be known where the connection is lost here
-            return done
+        def run() -> T:
+            with self._writing.connect() as connection:
+                try:
+                    transaction = connection.begin()
+                    done = work(connection)
+                except DBAPIError as error:
+                    if error.connection_invalidated:
+                        raise _Lost from error
+                    raise
+                transaction.commit()  # whether it arrived cannot be known where the connection is lost here
+                return done
+
+        return await greenlet_spawn(run)
 
     async def label(self, texts: Iterable[str]) -> None:
         """Makes labels of the texts that are none yet. Before the transaction that uses them."""

@@ -13,9 +13,9 @@ from enum import StrEnum
 from typing import Any
 
 import msgspec
-from sqlalchemy import Integer, column, select
+from sqlalchemy import Integer, select
 
-from resolvers.identity import lanes, rows
+from resolvers.identity import lanes, parts, rows
 from resolvers.identity.database import Raced, Tx, chunks
 from resolvers.identity.derivation import (
     Anchor,
@@ -26,14 +26,13 @@ from resolvers.identity.derivation import (
     Verdict,
 )
 from resolvers.identity.members import Ref
+from resolvers.identity.parts import Free
 from resolvers.identity.queries import Query
 from resolvers.identity.tables import (
-    CustomerRow,
     EventRow,
     EvidenceRow,
     KeyRow,
     MemberRow,
-    ReviewRow,
 )
 
 LINKING = "linking"
@@ -42,43 +41,6 @@ RECONCILING = "reconcile"
 """The actor of proposals that come from looking at all records at once."""
 
 _MEMBER = MemberRow.__table__.c
-_COMPONENT = Query(
-    "WITH RECURSIVE part (id) AS (SELECT m.id FROM member m WHERE {refs} UNION"
-    " SELECT CASE WHEN e.a = part.id THEN e.b ELSE e.a END FROM part JOIN evidence e ON e.a = part.id OR e.b = part.id"
-    " WHERE e.verdict = 1)"
-    " SELECT m.id, m.source, m.record_id, m.event_id, m.customer_id, m.confidence"
-    " FROM member m WHERE m.id IN (SELECT id FROM part) ORDER BY m.id{lock}",
-    [_MEMBER[n] for n in ("id", "source", "record_id", "event_id", "customer_id", "confidence")],
-    postgres={"lock": " FOR UPDATE OF m"},  # SQLite's writers are alone from their first statement on
-)
-_LOOK = Query(_COMPONENT.sql, _COMPONENT.columns, postgres={"lock": ""})
-
-
-def _edges(columns: Sequence[Any]) -> Query:
-    return Query(
-        f"SELECT {', '.join(f'e.{c.name}' for c in columns)}, undo.id AS undone_by"  # noqa: S608
-        " FROM evidence e LEFT JOIN event undo ON undo.undoes = e.event_id WHERE e.a {ids} OR e.b {ids}",
-        [*columns, column("undone_by", Integer)],
-        many={"ids": Integer()},
-    )
-
-
-_EDGES, _WHOLE_EDGES = _edges(rows.EDGE_COLUMNS), _edges(rows.WHOLE_EDGE)
-_NO_KEYS = ", ".join("CAST(NULL AS bytea)" for _ in lanes.COLUMNS)
-_AROUND = Query(
-    "SELECT 1 AS what, id, member_id AS a, event_id AS b, merged_into, CAST(NULL AS FLOAT) AS confidence,"  # noqa: S608
-    f" CAST(NULL AS BOOLEAN) AS reopened, {_NO_KEYS} FROM customer WHERE member_id {{ids}}"
-    f" UNION ALL SELECT 2, NULL, a, b, NULL, confidence, reopened, {_NO_KEYS} FROM review WHERE a {{ids}} OR b {{ids}}"
-    f" UNION ALL SELECT 3, NULL, member_id, NULL, NULL, NULL, NULL, {', '.join(lanes.COLUMNS)}"
-    " FROM match_key WHERE member_id {carriers}",
-    [
-        column("what", Integer), CustomerRow.__table__.c.id, column("a", Integer), column("b", Integer),
-        *(CustomerRow.__table__.c[n] for n in ("merged_into",)),
-        *(ReviewRow.__table__.c[n] for n in ("confidence", "reopened")),
-        *(KeyRow.__table__.c[n] for n in lanes.COLUMNS),
-    ],
-    many={"ids": Integer(), "carriers": Integer()},
-)  # fmt: skip
 _NAMES = Query(
     "SELECT id, source, record_id FROM member WHERE id {ids}",
     [_MEMBER[n] for n in ("id", "source", "record_id")],
@@ -93,11 +55,7 @@ _KEYS = Query(
     [KeyRow.__table__.c[n] for n in ("member_id", *lanes.COLUMNS)],
     many={"ids": Integer()},
 )
-
-
 _SAME = rows.VERDICTS[Verdict.SAME]
-_CUSTOMER, _QUESTION, _CARRIED = 1, 2, 3
-"""What a row of _AROUND is."""
 
 
 class Kind(StrEnum):
@@ -132,13 +90,15 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
 class Part(msgspec.Struct, frozen=True, kw_only=True):
     """A part of the log, and the derived rows as they stand for it.
 
-    `numbers`: of all records that it speaks of. `tokens`: of the keys that the records it was loaded for carry.
+    `numbers`: of all records that it speaks of. `tokens`: of the keys that the records it was loaded for carry. `free`:
+    numbers that nothing has yet, of events and of records.
     """
 
     graph: Graph
     derived: Derived
     numbers: Mapping[Ref, int]
     tokens: Mapping[Ref, set[bytes]]
+    free: tuple[tuple[int, ...], tuple[int, ...]] = ((), ())
 
     def owner(self, ref: Ref) -> str:
         return self.derived.members[ref].customer_id
@@ -148,36 +108,36 @@ class Part(msgspec.Struct, frozen=True, kw_only=True):
         return frozenset(r for r, m in self.derived.members.items() if m.customer_id == customer_id)
 
 
-def load(tx: Tx, touched: Iterable[Ref], *, lock: bool, whole: bool = False) -> Part:
-    """All that the touched records depend on; `whole`: with what each field contributed to the edges.
+def load(tx: Tx, touched: Iterable[Ref], *, lock: bool, whole: bool = False, free: Free = (0, 0)) -> Part:
+    """All that the touched records depend on; `whole`: with what each field contributed to the edges; `free`: with the numbers
+    of so many events and records to come, where that costs no journey of its own.
 
     With `lock` nobody else changes it before this transaction ends. Raises Raced where it grew while the locks were waited for.
     """
     asked = sorted(set(touched))
-    found = _component(tx, asked, lock=lock)
+    found = parts.component(tx, asked, lock=lock)
     if not found:  # nothing is known of records that are new
         return _part(Derived(members={}, customers={}, questions={}), (), {}, {}, {})
     ids = {row.id: tx.ref(row) for row in found}
-    edge_rows, undone = _edge_rows(tx, list(ids), whole=whole)
-    if any(r.verdict == _SAME and not {r.a, r.b} <= ids.keys() for r in edge_rows):
+    around = parts.around(
+        tx, list(ids), carriers={i for i, ref in ids.items() if ref in set(asked)}, whole=whole, free=free
+    )
+    if any(r.verdict == _SAME and not {r.a, r.b} <= ids.keys() for r in around.edges):
         raise Raced  # seen only by the second look: somebody was writing when the first was taken
-    around = _around(tx, list(ids), set(asked), ids)
-    questions = [row for row in around if row.what == _QUESTION]
-    ends = {i for row in (*edge_rows, *questions) for i in (row.a, row.b)}
+    ends = {i for row in (*around.edges, *around.questions) for i in (row.a, row.b)}
     known = {**ids, **names(tx, ends - ids.keys())}
     tokens: dict[Ref, set[bytes]] = defaultdict(set)
-    for row in around:
-        if row.what == _CARRIED:
-            tokens[ids[row.a]].update(lanes.tokens(row))
+    for row in around.keys:
+        tokens[ids[row.a]].update(lanes.tokens(row))
     derived = Derived(
         members={ids[row.id]: rows.member_of(row, ids[row.id]) for row in found},
-        customers={
-            row.id: rows.customer_of(row, known[row.a], row.b) for row in around if row.what == _CUSTOMER
-        },
-        questions={(known[row.a], known[row.b]): rows.question_of(row, known) for row in questions},
+        customers={row.id: rows.customer_of(row, known[row.a], row.event_id) for row in around.customers},
+        questions={(known[row.a], known[row.b]): rows.question_of(row, known) for row in around.questions},
     )
-    edges = [rows.edge_of(tx, row, known) for row in edge_rows]
-    return _part(derived, edges, {**undone, **undos(tx, undone)}, known, tokens)
+    edges = [rows.edge_of(tx, row, known) for row in around.edges]
+    undone = around.undone
+    part = _part(derived, edges, {**undone, **undos(tx, undone)}, known, tokens)
+    return msgspec.structs.replace(part, free=around.free)
 
 
 def _part(
@@ -195,35 +155,6 @@ def _part(
     )
     numbers = {ref: number for number, ref in names.items()}
     return Part(graph=graph, derived=derived, numbers=numbers, tokens=tokens)
-
-
-def _component(tx: Tx, refs: Sequence[Ref], *, lock: bool) -> Sequence[Any]:
-    """The members that "same" edges lead to, undone ones too: what was together once may have to come together again."""
-    query = _COMPONENT if lock else _LOOK
-    return list({row.id: row for some in chunks(refs) for row in tx.rows(query, refs=some)}.values())
-
-
-def _edge_rows(tx: Tx, ids: Sequence[int], *, whole: bool) -> tuple[Sequence[Any], dict[int, int]]:
-    """All that was ever said of these records, and which events undo those that said it."""
-    edges: dict[tuple[int, int], Any] = {}
-    undone: dict[int, int] = {}
-    for some in chunks(ids):
-        for row in tx.rows(_WHOLE_EDGES if whole else _EDGES, {"ids": some}):
-            edges[row.event_id, row.n] = row
-            if row.undone_by is not None:
-                undone[row.undone_by] = row.event_id
-    return list(edges.values()), undone
-
-
-def _around(tx: Tx, ids: Sequence[int], carriers: set[Ref], names: Mapping[int, Ref]) -> list[Any]:
-    """The customers that are anchored at these records, the questions about them, and the keys of some of them."""
-    found: dict[Any, Any] = {}
-    for some in chunks(ids):
-        values = {"ids": some, "carriers": [i for i in some if names[i] in carriers]}
-        for row in tx.rows(_AROUND, values):
-            # a question between records of two chunks is found by both
-            found[(row.a, row.b) if row.what == _QUESTION else len(found)] = row
-    return list(found.values())
 
 
 def names(tx: Tx, ids: Collection[int]) -> dict[int, Ref]:
@@ -269,7 +200,7 @@ def records_of_event(tx: Tx, event: int) -> set[Ref]:
 def edges_of(tx: Tx, members: Mapping[Ref, int]) -> list[Edge]:
     """All that was ever said of these records, given with their numbers."""
     ids = {number: ref for ref, number in members.items()}
-    found, _ = _edge_rows(tx, sorted(ids), whole=False)
+    found = parts.around(tx, sorted(ids), carriers=(), whole=False, free=(0, 0)).edges
     known = {**ids, **names(tx, {i for row in found for i in (row.a, row.b)} - ids.keys())}
     return [rows.edge_of(tx, row, known) for row in found]
 

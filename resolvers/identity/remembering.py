@@ -67,20 +67,20 @@ def labels(news: Iterable[NewLinks]) -> set[str]:
     return found
 
 
-def known(tx: Tx, news: Sequence[NewLinks]) -> list[Remembered] | None:
-    """The answer where there is nothing to write: the everyday case needs no lock."""
+def known(tx: Tx, news: Sequence[NewLinks]) -> list[Remembered] | int:
+    """The answer where there is nothing to write: the everyday case needs no lock. Else how many records are new."""
     refs = named(news)
     members = log.members(tx, refs)
     if len(members) < len(refs):
-        return None
+        return len(refs) - len(members)
     owners = {ref: row.customer_id for ref, row in members.items()}
     numbers = {ref: row.id for ref, row in members.items()}
     carried = log.tokens_of(tx, numbers)
     if any(carried.get(ref, set()) != tokens for new in news for ref, tokens in _carried(new).items()):
-        return None
+        return 0
     held = _Held(log.edges_of(tx, numbers))
     if any(held.fresh(new, carried) for new in news):
-        return None
+        return 0
     return [
         Remembered(
             customer_id=owners[new.records[0]],
@@ -91,10 +91,12 @@ def known(tx: Tx, news: Sequence[NewLinks]) -> list[Remembered] | None:
     ]
 
 
-def remember(tx: Tx, news: Sequence[NewLinks]) -> list[Remembered]:
-    """An event for each that says something new. Raises Outdated, and then wrote nothing."""
+def remember(tx: Tx, news: Sequence[NewLinks], new_records: int) -> list[Remembered]:
+    """An event for each that says something new. `new_records`: how many there probably are. Raises Outdated, and then wrote
+    nothing.
+    """
     refs = named(news)
-    part = log.load(tx, refs, lock=True)
+    part = log.load(tx, refs, lock=True, free=(len(news), new_records))
     fresh = [ref for ref in refs if ref not in part.graph.records]
     whole = Piece(graph=part.graph, derived=part.derived)
     pieces = [whole] if len(news) == 1 else writing.pieces(part)

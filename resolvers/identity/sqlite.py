@@ -1,12 +1,12 @@
 """A SQLite file as the identity map uses it: one thread that writes, so that writers of this process need not wait in others,
-and some that read.
+some that read, and one that takes what was written from the log into the file, so that no writer has to.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine, create_engine, event, make_url
@@ -14,6 +14,10 @@ from sqlalchemy import Connection, Engine, create_engine, event, make_url
 T = TypeVar("T")
 
 _READERS = 4
+_WRITES = 64
+"""Transactions between two checkpoints, a few megabytes of log. A checkpoint waits for the disk."""
+_BACKSTOP = 10_000
+"""Pages in the log (40 MB) at which a writer does it after all."""
 
 
 class Threads:
@@ -21,13 +25,16 @@ class Threads:
 
     def __init__(self, url: str, connect_args: dict[str, Any]) -> None:
         self.engine: Engine = create_engine(
-            make_url(url).set(drivername="sqlite"), connect_args=connect_args, pool_size=_READERS + 1
+            make_url(url).set(drivername="sqlite"), connect_args=connect_args, pool_size=_READERS + 2
         )
         listen(self.engine)
         self._writing = self.engine.execution_options(c360_write=True)
         self._direct = self.engine.execution_options(c360_direct=True)
         self._writer = ThreadPoolExecutor(1, "identity-write")
         self._readers = ThreadPoolExecutor(_READERS, "identity-read")
+        self._keeper = ThreadPoolExecutor(1, "identity-keep")
+        self._keeping: Future[None] | None = None
+        self._writes = 0
 
     async def read(self, work: Callable[[Connection], T], *, begin: bool) -> T:
         """`begin`: all statements see one state."""
@@ -43,12 +50,21 @@ class Threads:
 
     def _write(self, work: Callable[[Connection], T]) -> T:
         with self._writing.begin() as connection:
-            return work(connection)
+            done = work(connection)
+        self._writes += 1
+        if self._writes % _WRITES == 0 and (self._keeping is None or self._keeping.done()):
+            self._keeping = self._keeper.submit(self._keep)
+        return done
+
+    def _keep(self) -> None:
+        with self._direct.connect() as connection:
+            connection.exec_driver_sql("PRAGMA wal_checkpoint(PASSIVE)")
 
     def close(self) -> None:
         """Waits for what runs."""
         self._writer.shutdown()
         self._readers.shutdown()
+        self._keeper.shutdown()
         self.engine.dispose()
 
 
@@ -60,7 +76,12 @@ def listen(engine: Engine) -> None:
 
 def _connect(connection: Any, _record: object) -> None:
     connection.isolation_level = None  # transactions are begun below, not by the driver's guess
-    for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "busy_timeout=5000"):
+    for pragma in (
+        "journal_mode=WAL",
+        "synchronous=NORMAL",
+        "busy_timeout=5000",
+        f"wal_autocheckpoint={_BACKSTOP}",
+    ):
         connection.execute(f"PRAGMA {pragma}")
 
 

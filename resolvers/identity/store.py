@@ -76,10 +76,10 @@ class IdentityStore:
         if not news:
             return []
         known = await self._database.look(lambda tx: remembering.known(tx, news))
-        if known is not None:
+        if not isinstance(known, int):
             return known
         await self._database.label(remembering.labels(news))
-        return await self._database.write(lambda tx: remembering.remember(tx, news))
+        return await self._database.write(lambda tx: remembering.remember(tx, news, known))
 
     async def propose(self, edges: Sequence[Edge]) -> int:
         """Puts pairs up for review; an edge must say "unsure". Returns how many were not known. Nobody is joined or parted."""

@@ -147,6 +147,10 @@ class Batch:
         """Numbers that nothing has yet, for events and records."""
         if self._free is None:
             events, records = self._room
+            taken = self._part.free
+            if len(taken[0]) >= events and len(taken[1]) >= records:
+                self._free = (list(taken[0]), list(taken[1]))
+                return self._free
             if self._tx.postgres:
                 row = self._tx.connection.execute(_FREE, {"events": events, "records": records}).one()
                 self._free = (list(row[0]), list(row[1]))

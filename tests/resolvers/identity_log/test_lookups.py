@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import os
 from typing import Any
 
 import msgspec
 import pytest
-from sqlalchemy import text
+from sqlalchemy import event, text
 
+from resolvers.identity.database import Tx
 from resolvers.identity.derivation import Contribution, Verdict
 from resolvers.identity.fan_out import FanOut
 from resolvers.identity.lookup import MOST_CARRIERS
@@ -182,6 +185,11 @@ async def test_what_is_no_id_is_an_unknown_one(store: IdentityStore, text_: str)
     assert await store.chronicle.history(text_) == []
 
 
+def backend(tx: Tx) -> int:
+    """The number of the server's process; there is one for look-ups and one for the rest."""
+    return int(tx.connection.execute(text("SELECT pg_backend_pid()")).scalar_one())
+
+
 async def test_a_connection_that_the_server_closed_is_replaced(
     postgres_store: IdentityStore, postgres_url: str
 ) -> None:
@@ -194,9 +202,30 @@ async def test_a_connection_that_the_server_closed_is_replaced(
         lambda: store.remember(links((2, 3))),
         lambda: store.decisions.reject(rec(1), rec(3), **BY),
     ):
-        async with store.engine.connect() as connection:  # the only one in the pool
-            own = (await connection.execute(text("SELECT pg_backend_pid()"))).scalar_one()
-        async with admin.engine.connect() as connection:
-            await connection.execute(text("SELECT pg_terminate_backend(:own, 10000)"), {"own": own})
+        for own in (await store._database.look(backend), await store._database.write(backend)):
+            async with admin.engine.connect() as connection:
+                await connection.execute(text("SELECT pg_terminate_backend(:own, 10000)"), {"own": own})
         assert await again()
     await admin.aclose()
+
+
+async def test_the_log_file_does_not_grow_without_end(sqlite_store: IdentityStore) -> None:
+    """Checkpoints are made beside the writers: the file has what was written long before it is closed."""
+    threads = sqlite_store._database._threads
+    assert threads is not None
+    asked: list[str] = []
+
+    @event.listens_for(threads.engine, "before_cursor_execute")
+    def note(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
+        if "wal_checkpoint" in statement:
+            asked.append(statement)
+
+    file = str(sqlite_store.engine.url.database)
+    before = await asyncio.to_thread(os.path.getsize, file)
+    for n in range(130):
+        await sqlite_store.remember(carrying(n, *(b"%d/%d" % (n, k) for k in range(8))))
+    assert threads._keeping is not None
+    await asyncio.to_thread(threads._keeping.result)
+    assert asked
+    assert await asyncio.to_thread(os.path.getsize, file) > before
+    assert await sqlite_store.size() == 130
