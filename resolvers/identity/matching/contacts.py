@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from itertools import combinations
 
@@ -42,17 +42,26 @@ def _initials(a: Person, b: Person) -> bool:
 
 
 def personal(people: Sequence[Person]) -> list[Person]:
-    """The same people, in whose records shared contacts are no longer evidence of one person."""
-    common = shared(people)
-    return [_without(person, common) for person in people]
+    """The same people, in whose records shared contacts are no longer evidence of one person, at most of one household."""
+    common, crowded = shared(people), _crowded(people)
+    return [_without(person, common, crowded) for person in people]
 
 
-def _without(person: Person, common: frozenset[str]) -> Person:
+def _crowded(people: Iterable[Person]) -> frozenset[str]:
+    """Addresses that more people have than live in any home."""
+    counts = Counter(address for person in people for address in (*person.emails, *person.shared_emails))
+    return frozenset(address for address, count in counts.items() if count > _MOST)
+
+
+def _without(person: Person, common: frozenset[str], crowded: frozenset[str]) -> Person:
+    if not crowded.isdisjoint(person.shared_emails):
+        kept = tuple(e for e in person.shared_emails if e not in crowded)
+        person = msgspec.structs.replace(person, shared_emails=kept)
     if common.isdisjoint(person.emails) and common.isdisjoint(person.phones):
         return person
     return msgspec.structs.replace(
         person,
         emails=tuple(e for e in person.emails if e not in common),
-        shared_emails=(*person.shared_emails, *(e for e in person.emails if e in common)),
+        shared_emails=(*person.shared_emails, *(e for e in person.emails if e in common - crowded)),
         phones=tuple(p for p in person.phones if p not in common),
     )
