@@ -15,7 +15,7 @@ import msgspec
 
 from resolvers.identity.derivation import MODEL, Contribution, Edge, Pair, Verdict, pair_of
 from resolvers.identity.matching.clusters import Clusters, cluster
-from resolvers.identity.matching.contacts import without
+from resolvers.identity.matching.contacts import crowded, without
 from resolvers.identity.matching.keys import Key, of_person
 from resolvers.identity.matching.person import Person
 from resolvers.identity.matching.scorer import CONTRADICTIONS, Band, Score, Scorer
@@ -65,18 +65,20 @@ class Judged(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def reached(
-    people: Iterable[Person], focus: Collection[Ref], scorer: Scorer, shared: frozenset[str]
+    people: Collection[Person], focus: Collection[Ref], scorer: Scorer, shared: frozenset[str]
 ) -> frozenset[Ref]:
     """The records that may be somebody of the focus; their customers' other records are needed to judge that."""
-    by_ref = {p.ref: without(p, shared) for p in people}
+    many = crowded(people)
+    by_ref = {p.ref: without(p, shared, many) for p in people}
     scores = _Scores(scorer, by_ref)
     scores.see(_sharing_a_key(by_ref.values(), focus))
     return frozenset(ref for pair, s in scores.seen.items() if s.band is not Band.DIFFERENT for ref in pair)
 
 
-def judge(people: Iterable[Person], focus: Collection[Ref], scorer: Scorer, context: Context) -> Judged:
+def judge(people: Collection[Person], focus: Collection[Ref], scorer: Scorer, context: Context) -> Judged:
     """Compares the focus with everybody it shares a key with, and with all records of the people that it may be."""
-    by_ref = {p.ref: without(p, context.shared) for p in people}
+    many = crowded(people)
+    by_ref = {p.ref: without(p, context.shared, many) for p in people}
     scores = _Scores(scorer, by_ref)
     scores.see(_sharing_a_key(by_ref.values(), focus))
     scores.see(context.external)

@@ -124,8 +124,10 @@ def name_in_address(address: str) -> PersonName:
 def _taken_apart(word: str) -> tuple[str, ...]:
     """annaweber and weberanna; not annalena, which is two given names."""
     cuts = [(word[:at], word[at:]) for at in range(3, len(word) - 2)]
-    known = [(max(g, f, key=lambda w: w in KNOWN), g, f) for g, f in cuts if (g in KNOWN) != (f in KNOWN)]
-    return max(known, key=lambda k: len(k[0]))[1:] if known else ()
+    if any(g in KNOWN and f in KNOWN for g, f in cuts):
+        return ()
+    known = [(g, f) if g in KNOWN else (f, g) for g, f in cuts if g in KNOWN or f in KNOWN]
+    return max(known, key=lambda names: len(names[0]), default=())
 
 
 def _is_latin(words: tuple[str, ...]) -> bool:

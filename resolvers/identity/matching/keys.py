@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from enum import StrEnum
+from functools import lru_cache
 
 import msgspec
 
@@ -71,6 +72,7 @@ def _born(person: Person) -> str:
 _CODES = {c: str(n) for n, group in enumerate(("bfpvw", "cgjkqsxz", "dt", "l", "mn", "r"), 1) for c in group}
 
 
+@lru_cache(maxsize=20_000)
 def sound(word: str, length: int = 5) -> str:
     """How a word roughly sounds: its consonants by class, doubled ones once (after Soundex, without its cut)."""
     coded = [_CODES.get(c, "") for c in unaccented(word)]

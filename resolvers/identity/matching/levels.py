@@ -50,10 +50,10 @@ def typo(a: str, b: str) -> bool:
     return OSA.distance(a, b, score_cutoff=1) <= 1
 
 
-def alike(a: str, b: str, least: float) -> bool:
-    """Nearly the same text: by Jaro-Winkler similarity, or one slip in at least four letters."""
+def alike(a: str, b: str, least: float, shortest: int = 4) -> bool:
+    """Nearly the same text: by Jaro-Winkler similarity, or one slip in at least four letters (`shortest`)."""
     return JaroWinkler.similarity(a, b, score_cutoff=least) >= least or (
-        min(len(a), len(b)) >= 4 and typo(a, b)
+        min(len(a), len(b)) >= shortest and typo(a, b)
     )
 
 
@@ -110,7 +110,8 @@ def given(a: Person, b: Person) -> int:
         return 5 if x[0] == y[0] else 6
     if (a.given_known and b.given_known) or other_gender(x, y):
         return 6  # two known names that share no form are two names: Anna, Hanna
-    if alike(x, y, NEARLY):
+    # Fang and Yang are two names; Annx is none, and so a slip of Anna
+    if alike(x, y, NEARLY, 4 if a.given_known != b.given_known else 5):
         return 3
     return 4 if JaroWinkler.similarity(x, y) >= LIKE else 6
 

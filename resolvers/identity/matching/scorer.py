@@ -10,6 +10,7 @@ import msgspec
 from resolvers.identity.matching.levels import LEVELS, MISSING, compare
 from resolvers.identity.matching.model import SMALLEST, Model
 from resolvers.identity.matching.person import Person, Ref, is_mobile
+from resolvers.identity.names import name_in_address
 
 SAME = 0.99
 """Probability from which a pair is joined without a person: a wrong join is taken to cost 99 times a missed one."""
@@ -23,16 +24,18 @@ _NAMES = tuple(LEVELS)
 _AT = {name: index for index, name in enumerate(_NAMES)}
 _GIVEN, _FAMILY, _BORN, _ID = (_AT[n] for n in ("given", "family", "birth_date", "national_id"))
 _EMAIL, _PHONE = _AT["email"], _AT["phone"]
-_SWAPPED, _VARIANT = (LEVELS["given"].index(n) for n in ("swapped", "variant"))
+_MAILBOX = LEVELS["email"].index("mailbox")
+_SWAPPED, _VARIANT, _SIMILAR = (LEVELS["given"].index(n) for n in ("swapped", "variant", "similar"))
 _LAST = tuple(len(levels) - 1 for levels in LEVELS.values())
 _HOUSEHOLD = tuple(_AT[n] for n in ("family", "street", "house_number", "postcode", "city", "state"))
-_STREET, _NUMBER, _POSTCODE = (_AT[n] for n in ("street", "house_number", "postcode"))
+_STREET, _NUMBER = _AT["street"], _AT["house_number"]
 _PLACE = tuple(_AT[n] for n in ("postcode", "city", "state"))
 """Say the same thing three times, as far as training has not seen otherwise."""
 _STREETS = (_AT["street"], *_PLACE)
 """So does a street where the numbers of the houses differ: it names a quarter."""
 _SHARED_BY_FEW = (_ID, _EMAIL, _PHONE)
 """Exact agreement gets rarer as the map grows: those who share a contact are a household, however many others there are."""
+_VARIANTS = {name: LEVELS[name].index("variant") for name in ("given", "family")}
 _FREQUENT = ("given", "family", "city")
 """Fields whose exact agreement weighs more for a rare value."""
 
@@ -109,7 +112,7 @@ class Scorer:
         if b.ref < a.ref:
             a, b = b, a
         levels = compare(a, b)
-        bits, repeated, excess = self.bits(a, levels, home=self._home(a, b, levels))
+        bits, repeated, excess = self.bits(a, levels, b=b, home=self._home(a, b, levels))
         weight = self.prior + sum(bits) - repeated - excess
         doubts = self.doubts(levels) + self._pair_doubts(a, b, levels, weight)
         return Score(
@@ -130,10 +133,10 @@ class Scorer:
     def explain(self, a: Person, b: Person) -> tuple[Contribution, ...]:
         """The waterfall of any pair, also of one that is far apart; sums to the score's weight."""
         levels = compare(a, b)
-        return self._contributions(levels, *self.bits(a, levels, home=self._home(a, b, levels)))
+        return self._contributions(levels, *self.bits(a, levels, b=b, home=self._home(a, b, levels)))
 
     def bits(
-        self, a: Person, levels: tuple[int, ...], *, home: bool = False
+        self, a: Person, levels: tuple[int, ...], *, b: Person | None = None, home: bool = False
     ) -> tuple[list[float], float, float]:
         """The weight of each field, and what is to be taken off again: what a place says twice, and what family name
         and address say beyond naming a household (below zero where a shared address says it: see `_home`).
@@ -142,6 +145,9 @@ class Scorer:
         for index, name, frequencies, rare, m in self._frequent:
             if levels[index] == 0:
                 bits[index] = math.log2(m / frequencies.get(getattr(a, name), rare or 1.0))
+            elif b and a.latin != b.latin and levels[index] == _VARIANTS.get(name):
+                latin = getattr(a if a.latin else b, name)  # in another script a name is no rarer
+                bits[index] = min(bits[index], math.log2(m / frequencies.get(latin, rare or 1.0)))
         where = _PLACE if levels[_NUMBER] != _LAST[_NUMBER] else _STREETS
         place = [bits[i] for i in where if bits[i] > 0]
         repeated = (sum(place) - max(place)) * self._overlap if len(place) > 1 else 0.0
@@ -207,12 +213,7 @@ class Scorer:
             other = levels[_GIVEN] == _VARIANT and levels[_FAMILY] == MISSING and a.family and b.family
             if unread or (other and levels[_EMAIL] != 0):
                 return (OTHER_SCRIPT,)
-        if (
-            weight < self._same
-            or levels[_PHONE] != 0
-            or levels[_EMAIL] != _LAST[_EMAIL]
-            or self._born(levels)
-        ):
+        if weight < self._same or levels[_PHONE] != 0 or self._born(levels) or not _other_address(a, levels):
             return ()
         return () if any(is_mobile(n) for n in set(a.phones) & set(b.phones)) else (HOME_PHONE,)
 
@@ -229,18 +230,30 @@ class Scorer:
             return False
         if self._knows_names or (exact and same_family):
             return True
-        return (
-            levels[_PHONE] in (0, 1)
-            or levels[_EMAIL] in (0, 1, 2)
-            or 0 in (levels[_STREET], levels[_POSTCODE])
-        )
+        return levels[_PHONE] in (0, 1) or levels[_EMAIL] in (0, 1, 2) or _at_home(levels)
 
     def _personal(self, levels: tuple[int, ...]) -> bool:
         """Whether something agrees that few people share. Name and address are no such thing: father and son."""
         if levels[_EMAIL] == 0:
             return True
-        named = levels[_GIVEN] not in (MISSING, _LAST[_GIVEN])
-        return named and (levels[_PHONE] == 0 or self._born(levels))
+        if levels[_GIVEN] in (MISSING, _SIMILAR, _LAST[_GIVEN]):  # Anita and Sunita are similar
+            return False
+        if levels[_PHONE] == 0:
+            return True
+        other_contact = levels[_EMAIL] != MISSING or levels[_PHONE] == _LAST[_PHONE]
+        if levels[_GIVEN] == _VARIANT and other_contact:  # Elisabeth and Lisa: twins, or one person
+            return False
+        return self._born(levels)
+
+
+def _other_address(a: Person, levels: tuple[int, ...]) -> bool:
+    """Two e-mail addresses; also where they only share a mailbox that is a name, as namesakes do."""
+    named = levels[_EMAIL] == _MAILBOX and all(name_in_address(e).family for e in a.emails)
+    return levels[_EMAIL] == _LAST[_EMAIL] or named
+
+
+def _at_home(levels: tuple[int, ...]) -> bool:
+    return levels[_STREET] in (0, 1) and levels[_NUMBER] != _LAST[_NUMBER]
 
 
 OTHER_ID = "two different national ids"

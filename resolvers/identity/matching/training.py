@@ -416,8 +416,8 @@ def _sql_near(x: str, y: str, shortest: int = 0) -> str:
     )
 
 
-def _sql_alike(x: str, y: str, least: float) -> str:
-    return f"(jaro_winkler_similarity({x}, {y}) >= {least} or {_sql_near(x, y, 4)})"
+def _sql_alike(x: str, y: str, least: float, shortest: int = 4) -> str:
+    return f"(jaro_winkler_similarity({x}, {y}) >= {least} or {_sql_near(x, y, shortest)})"
 
 
 def _sql_typo(column: str, shortest: int = 0) -> str:
@@ -452,6 +452,10 @@ _OTHER_GENDER = (
     " else given_l in (given_r || 'a', given_r || 'e') end)"
 )
 _TWO_NAMES = f"((given_known_l and given_known_r) or ({_OTHER_GENDER}))"
+_LIKE_GIVEN = (
+    f"({_sql_alike('given_l', 'given_r', NEARLY, 5)}"
+    f" or (given_known_l <> given_known_r and {_sql_near('given_l', 'given_r', 4)}))"
+)
 _LONG = "least(length(given_l), length(given_r)) > 1"
 _OTHER_SCRIPT = "latin_l <> latin_r"
 _BOTH = "(list_transform({0}_l, lambda x: list_transform({0}_r, lambda y: struct_pack(x := x, y := y))))"
@@ -494,7 +498,7 @@ _SQL: dict[str, tuple[str, ...]] = {
         _sql_equal("given"),
         _SWAPPED,
         "list_has_any(given_forms_l, given_forms_r)",
-        f"{_LONG} and not {_TWO_NAMES} and {_sql_close('given', NEARLY)}",
+        f"{_LONG} and not {_TWO_NAMES} and {_LIKE_GIVEN}",
         f"{_LONG} and not {_TWO_NAMES} and {_sql_like('given', LIKE)}",
         f"not ({_LONG}) and substr(given_l, 1, 1) = substr(given_r, 1, 1)",
     ),
