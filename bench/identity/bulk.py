@@ -194,7 +194,7 @@ def plain(file: Path) -> Iterator[tuple[Pair, bool]]:
             block_on("given_name", "postcode", "street"),
         ],
     )
-    linker = Linker(api.register("people"), settings)
+    linker = Linker(api.register("people"), settings, log_level=logging.ERROR)
     training = linker.training
     training.estimate_probability_two_random_records_match(
         [block_on("given_name", "family_name", "date_of_birth"), block_on("email")], recall=0.7

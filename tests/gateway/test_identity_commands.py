@@ -100,7 +100,7 @@ def test_parquet_is_read_like_csv(table: Path, tmp_path: Path) -> None:
 
 
 async def test_a_trained_model_can_be_used(tmp_path: Path) -> None:
-    pytest.importorskip("splink", reason="splink is not installed: pip install 'c360[training]'")
+
     file, output = tmp_path / "many.csv", tmp_path / "model.json"
     lines = ["who,given_name,family_name,date_of_birth"]
     for n in range(400):

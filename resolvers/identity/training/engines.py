@@ -20,9 +20,10 @@ class Engine(Protocol):
 
     name: str
     dialect: conditions.Dialect
-    splink_dialect: str
     api: Any
     """Splink's database API on it."""
+    margin: float
+    """Bits that a pair may lack in its eyes, because it rounds text similarities otherwise than the scorer does."""
 
     def load(self, name: str, folder: Path) -> None:
         """Names the rows of the Parquet files in a folder."""
@@ -78,7 +79,7 @@ class DuckDB(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class _DuckDBEngine:
-    name, dialect, splink_dialect = "DuckDB", conditions.DUCKDB, "duckdb"
+    name, dialect, margin = "DuckDB", conditions.DUCKDB, 0.5
 
     def __init__(self, connection: Any, api: Any) -> None:
         self._connection, self.api = connection, api

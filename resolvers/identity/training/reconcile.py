@@ -31,8 +31,6 @@ from resolvers.identity.training.staging import NUMBER, Table
 
 PART = 250_000
 """Records whose pairs are compared at once."""
-MARGIN = 2.0
-"""Bits that a pair may lack in Splink's eyes: the engines round text similarities in their own ways."""
 
 
 class Proposal(msgspec.Struct, frozen=True, kw_only=True):
@@ -135,7 +133,7 @@ class _Run:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             predicted = self._linker.inference.predict(
-                threshold_match_weight=settings.bits(REVIEW) - MARGIN, warning_mode="never"
+                threshold_match_weight=settings.bits(REVIEW) - self._engine.margin, warning_mode="never"
             )
         self._engine.define(f"found_{part}", queries.found(predicted.physical_name))
         predicted.drop_table_from_database_and_remove_from_cache()

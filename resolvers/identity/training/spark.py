@@ -102,7 +102,8 @@ def _java(conf: Any, said: Path) -> Iterator[Any]:
 
 
 class _SparkEngine:
-    name, dialect, splink_dialect = "Spark", conditions.SPARK, "spark"
+    name, dialect = "Spark", conditions.SPARK
+    margin = 12.0  # its Jaro-Winkler counts half transpositions: a name may stand on a lower level, the lowest at worst
 
     def __init__(self, session: Any, api: Any) -> None:
         self._session, self.api = session, api
