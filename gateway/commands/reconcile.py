@@ -6,7 +6,7 @@ import contextlib
 import signal
 import sys
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from pathlib import Path
 from types import FrameType
 
@@ -33,16 +33,22 @@ def on_file(
     weights = model.load(model_file) if model_file else model.default()
     people = stream(file, columns_of(mapping), country)
     found: Counter[str] = Counter()
-    for proposal in proposals(people, weights, backend):
-        found[proposal.band] += 1
-        print(as_line(proposal) if as_json else as_text(proposal))
+    with contextlib.closing(proposals(people, weights, backend)) as all_of_them:
+        for proposal in all_of_them:
+            found[proposal.band] += 1
+            print(as_line(proposal) if as_json else as_text(proposal))
     summary = ", ".join(f"{count:,} {band}" for band, count in sorted(found.items())) or "no pair"
     print(f"{summary} (model {weights.version})", file=sys.stderr)
     return 0
 
 
-def proposals(people: Iterable[Person], weights: model.Model, backend: str) -> Iterator[Proposal]:
-    """What `propose` finds, with progress on a terminal. SIGTERM ends the run as Ctrl-C does, so that its files go too."""
+def proposals(
+    people: Iterable[Person], weights: model.Model, backend: str
+) -> Generator[Proposal, None, None]:
+    """What `propose` finds, with progress on a terminal; to be closed, for the run's files are personal data.
+
+    SIGTERM raises SystemExit until then, as Ctrl-C raises KeyboardInterrupt.
+    """
     with _ended_by_sigterm(), bar() as progress:
         told = Told(progress)
         with contextlib.closing(propose(people, weights, named(backend), told.said)) as found:

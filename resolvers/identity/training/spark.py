@@ -85,7 +85,7 @@ def _java(conf: Any, said: Path) -> Iterator[Any]:
             gateway = launch_gateway(conf, {"stdout": out, "stderr": out})
         except (PySparkRuntimeError, OSError) as error:
             raise TrainingError(
-                "Spark does not start; it needs Java 17 or newer, such as Debian's openjdk-17-jre-headless: "
+                "Spark does not start; it needs Java 17 or newer, such as Debian's default-jre-headless: "
                 + (said.read_text(errors="replace").strip()[-500:] or str(error))
             ) from None
     try:
