@@ -30,7 +30,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             continue
         item.add_marker(pytest.mark.timeout(SPARK_SECONDS))
         if not config.getoption("--spark"):
-            item.add_marker(pytest.mark.skip(reason="needs Java and pyspark (930 MB): make spark"))
+            item.add_marker(pytest.mark.skip(reason="needs Java and pyspark (500 MB): make spark"))
 
 
 def listening(url: str) -> bool:

@@ -269,10 +269,14 @@ def measure(name: str, file: Path, truth: int, records: int) -> str:
         [sys.executable, "-m", "bench.identity.bulk", "--run", name, str(file)], stdout=subprocess.PIPE
     )
     memory = _Memory(child.pid)
-    answer, _ = child.communicate()
+    assert child.stdout is not None
+    answer = child.stdout.read()
+    _, status, used = os.wait4(child.pid, 0)
     seconds, peak = time.perf_counter() - began, memory.end()
+    child.returncode = os.waitstatus_to_exitcode(status)
+    cpu = used.ru_utime + used.ru_stime
     if child.returncode:
-        return f"| {name} | {records:,} | failed with {child.returncode} after {seconds:,.0f} s | {peak:,} | | | | | |"
+        return f"| {name} | {records:,} | failed with {child.returncode} after {seconds:,.0f} s | {cpu:,.0f} | {peak:,} | | | | | |"
     c = json.loads(answer)
     load = (load + os.getloadavg()[0]) / 2
     quality = (
@@ -282,7 +286,7 @@ def measure(name: str, file: Path, truth: int, records: int) -> str:
         c["joined_right"] / truth,
     )
     shares = " | ".join(f"{share:.4f}" for share in quality)
-    return f"| {name} | {records:,} | {seconds:,.0f} | {peak:,} | {c['pairs']:,} | {shares} | {load:.1f} |"
+    return f"| {name} | {records:,} | {seconds:,.0f} | {cpu:,.0f} | {peak:,} | {c['pairs']:,} | {shares} | {load:.1f} |"
 
 
 def main() -> None:
@@ -298,9 +302,9 @@ def main() -> None:
             f"{records:,} records, {truth:,} pairs of one person, {file.stat().st_size / 1e6:,.0f} MB of CSV\n"
         )
         print(
-            "| run | records | seconds | peak MB | pairs >= 0.1 | precision | recall | same: precision | same: recall | load |"
+            "| run | records | seconds | CPU s | peak MB | pairs >= 0.1 | precision | recall | same: precision | same: recall | load |"
         )
-        print("|---|---|---|---|---|---|---|---|---|---|")
+        print("|---|---|---|---|---|---|---|---|---|---|---|")
         for name in sys.argv[2:] or RUNS:
             print(measure(name, file, truth, records), flush=True)
 

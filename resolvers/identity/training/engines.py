@@ -22,6 +22,8 @@ class Engine(Protocol):
     dialect: conditions.Dialect
     api: Any
     """Splink's database API on it."""
+    draws: int
+    """Steps in which Splink draws random pairs for a field, until it has seen enough; it stops after any."""
     margin: float
     """Bits that a pair may lack in its eyes, because it rounds text similarities otherwise than the scorer does."""
 
@@ -79,7 +81,7 @@ class DuckDB(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class _DuckDBEngine:
-    name, dialect, margin = "DuckDB", conditions.DUCKDB, 0.5
+    name, dialect, draws, margin = "DuckDB", conditions.DUCKDB, 10, 0.5
 
     def __init__(self, connection: Any, api: Any) -> None:
         self._connection, self.api = connection, api

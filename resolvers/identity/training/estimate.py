@@ -64,7 +64,9 @@ def _splink(engine: Engine, people: Sequence[Person]) -> settings.Trained:
     linker = settings.linker(engine, "people", used)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        linker.training.estimate_u_using_random_sampling(max_pairs=RANDOM_PAIRS, seed=SEED)
+        linker.training.estimate_u_using_random_sampling(
+            max_pairs=RANDOM_PAIRS, seed=SEED, num_chunks=engine.draws
+        )
         for rule in _rules(people):
             _session(linker, rule)
     return settings.parameters(linker)

@@ -103,6 +103,7 @@ def _java(conf: Any, said: Path) -> Iterator[Any]:
 
 class _SparkEngine:
     name, dialect = "Spark", conditions.SPARK
+    draws = 1  # a step is a job, which takes longer than what it could save
     margin = 12.0  # its Jaro-Winkler counts half transpositions: a name may stand on a lower level, the lowest at worst
 
     def __init__(self, session: Any, api: Any) -> None:
