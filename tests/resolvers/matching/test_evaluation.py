@@ -76,3 +76,13 @@ def test_hard_tables_join_nobody_wrongly(name: str) -> None:
         {p.ref: row["truth"] for p, row in zip(people, rows, strict=True)}, matched(people)
     )
     assert figures.pairwise.precision > 0.99
+
+
+def test_bad_input_is_neither_joined_nor_fatal() -> None:
+    bad = {
+        "family_name": "\u202e\u0000" + "x" * 1_000_000,
+        "email": "a@b@mail.example",
+        "phone": "please call after five",
+        "date_of_birth": "2999-01-01",
+    }
+    assert matched([person("1", **bad), person("2", **bad), person("3"), person("4")]).people == ()
