@@ -262,6 +262,12 @@ def _resident(pid: int) -> int:
         return 0
 
 
+_HEAD = (
+    "| run | records | seconds | CPU s | peak MB | pairs >= 0.1 | precision | recall"
+    " | same: precision | same: recall | load |"
+)
+
+
 def measure(name: str, file: Path, truth: int, records: int) -> str:
     """One line of the table."""
     began, load = time.perf_counter(), os.getloadavg()[0]
@@ -276,8 +282,7 @@ def measure(name: str, file: Path, truth: int, records: int) -> str:
     child.returncode = os.waitstatus_to_exitcode(status)
     cpu = used.ru_utime + used.ru_stime
     if child.returncode:
-        failed = f"failed with {child.returncode} after {seconds:,.0f} s"
-        return f"| {name} | {records:,} | {failed} | {cpu:,.0f} | {peak:,} | | | | | |"
+        raise SystemExit(f"{name} failed with {child.returncode} after {seconds:,.0f} s and {peak:,} MB")
     c = json.loads(answer)
     load = (load + os.getloadavg()[0]) / 2
     quality = (
@@ -302,10 +307,7 @@ def main() -> None:
         print(
             f"{records:,} records, {truth:,} pairs of one person, {file.stat().st_size / 1e6:,.0f} MB of CSV\n"
         )
-        print(
-            "| run | records | seconds | CPU s | peak MB | pairs >= 0.1 | precision | recall "
-            "| same: precision | same: recall | load |"
-        )
+        print(_HEAD)
         print("|---|---|---|---|---|---|---|---|---|---|---|")
         for name in sys.argv[2:] or RUNS:
             print(measure(name, file, truth, records), flush=True)
