@@ -58,7 +58,7 @@ class Tx:
     def among(self, column: Any, values: Sequence[Any]) -> ColumnElement[bool]:
         """That the column is one of the values. One statement for all lengths on PostgreSQL: it need not be planned again."""
         if self.postgres:
-            return column == any_(literal(list(values), ARRAY(column.type)))  # type: ignore[no-any-return]
+            return column == any_(literal(list(values), ARRAY(column.type, dimensions=1)))  # type: ignore[no-any-return]
         return column.in_(values)  # type: ignore[no-any-return]
 
     def rows(

@@ -108,7 +108,7 @@ def remember(tx: Tx, news: Sequence[NewLinks], new_records: int) -> list[Remembe
         carried = part.tokens.get(ref, set())
         if carries != carried:
             batch.carry(ref, carries, instead=bool(carried))
-    batch.write()
+    batch.write(lasting=False)  # what was found is found again, what was decided is not
     return done
 
 
