@@ -138,10 +138,11 @@ class Batch:
         self._changes.keys += lanes.rows(self._numbers[ref], tokens)
 
     def write(self, *, lasting: bool) -> None:
-        """Writes all of it. See `changes.apply`."""
+        """Writes all of it. See `changes.apply`. An id that is new may be given to somebody at once, so it always lasts."""
         after = Derived(members=self._members, customers=self._customers, questions=self._questions)
         found = changes.difference(self._tx, self._part.derived, after, self._numbers, self._changes)
-        changes.apply(self._tx, found, lasting=lasting)
+        minted = self._customers.keys() - self._part.derived.customers.keys()
+        changes.apply(self._tx, found, lasting=lasting or bool(minted))
 
     def _next(self) -> tuple[list[int], list[int]]:
         """Numbers that nothing has yet, for events and records."""
