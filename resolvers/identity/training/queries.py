@@ -44,9 +44,16 @@ def pairs(part: int, parts: int) -> str:
         WHERE l.unique_id % {parts} = {part}"""
 
 
-def found(predicted: str) -> str:
-    """The numbers of the pairs that Splink kept."""
-    return f"SELECT unique_id_l AS l, unique_id_r AS r FROM {predicted}"
+def found(predicted: str, part: int, parts: int) -> str:
+    """The numbers of the pairs that Splink kept, and of those that share an e-mail address: one of a household's weighs for the
+    scorer, and Splink does not know it.
+    """
+    return f"""
+        SELECT unique_id_l AS l, unique_id_r AS r FROM {predicted}
+        UNION
+        SELECT l.unique_id AS l, r.unique_id AS r FROM uncrowded AS l
+        JOIN uncrowded AS r ON l.kind = r.kind AND l.hash = r.hash AND l.unique_id < r.unique_id
+        WHERE l.kind = {KINDS[Kind.EMAIL]} AND l.unique_id % {parts} = {part}"""
 
 
 def likely(tables: list[str]) -> str:

@@ -137,7 +137,7 @@ class _Run:
             predicted = self._linker.inference.predict(
                 threshold_match_weight=settings.bits(REVIEW) - self._engine.margin, warning_mode="never"
             )
-        self._engine.define(f"found_{part}", queries.found(predicted.physical_name))
+        self._engine.define(f"found_{part}", queries.found(predicted.physical_name, part, self.parts))
         predicted.drop_table_from_database_and_remove_from_cache()
         self._engine.drop(name)
 

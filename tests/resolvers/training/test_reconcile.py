@@ -87,6 +87,15 @@ def test_every_pair_is_proposed_that_a_look_up_would_find_and_it_weighs_the_same
         assert sum(bar.weight for bar in p.contributions) == pytest.approx(p.weight)
 
 
+def test_what_only_a_households_address_makes_likely_is_proposed_too() -> None:
+    """Splink does not know that address; the scorer does."""
+    home = {"family_name": "Weber", "email": "familie.weber@mail.example"}
+    people = [person("1", **home), person("2", given_name="Petra", **home), *drawn(100)]
+    found = proposed(people)
+    assert [(p.a[1], p.b[1]) for p in found if {p.a[1], p.b[1]} == {"1", "2"}] == [("1", "2")]
+    assert {(p.a, p.b): p.weight for p in found} == online(people)
+
+
 def test_neither_the_order_of_the_records_nor_the_parts_change_anything(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
