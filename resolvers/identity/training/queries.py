@@ -18,15 +18,21 @@ LATEST = "SELECT max(unique_id) AS unique_id FROM arrived GROUP BY source, recor
 RECORDS = "SELECT arrived.* FROM arrived JOIN latest USING (unique_id)"
 
 CARRIED = """
-    SELECT contact, count(*) AS carriers FROM contacts JOIN latest USING (unique_id)
+    SELECT contact, count(*) AS carriers, sum(own) AS owners FROM contacts JOIN latest USING (unique_id)
     GROUP BY contact HAVING count(*) > 1"""
+"""`own`: 1 where a record has the contact as its own, 0 where as a household's or a function's."""
 
-CROWDS = f"SELECT contact FROM carried WHERE carriers > {MOST}"
+CROWDED = f"SELECT contact FROM carried WHERE carriers > {MOST}"
+"""What `contacts.crowded` finds, and crowded phone numbers."""
+
+COMMON = f"SELECT contact FROM carried WHERE owners > {MOST}"
+"""Contacts that are shared because too many records have them as their own."""
 
 CARRIERS = f"""
     SELECT contact, {", ".join(f"arrived.{name}" for name in COLUMNS)}
     FROM carried JOIN contacts USING (contact) JOIN latest USING (unique_id) JOIN arrived USING (unique_id)
-    WHERE carriers <= {MOST} ORDER BY contact"""
+    WHERE owners BETWEEN 2 AND {MOST} AND own = 1 ORDER BY contact"""
+"""Who has the other contacts as their own."""
 
 UNCROWDED = f"""
     SELECT unique_id, kind, hash FROM match_keys JOIN (
@@ -44,16 +50,16 @@ def pairs(part: int, parts: int) -> str:
         WHERE l.unique_id % {parts} = {part}"""
 
 
-def found(predicted: str, part: int, parts: int) -> str:
-    """The numbers of the pairs that Splink kept, and of those that share an e-mail address: one of a household's weighs for the
-    scorer, and Splink does not know it.
+def found(predicted: str, pairs: str, overlap: str) -> str:
+    """The numbers of the pairs that Splink kept, and of those that it has no level for.
+
+    Names in two scripts and an e-mail address that a household shares are evidence to the scorer alone.
     """
     return f"""
         SELECT unique_id_l AS l, unique_id_r AS r FROM {predicted}
-        UNION
-        SELECT l.unique_id AS l, r.unique_id AS r FROM uncrowded AS l
-        JOIN uncrowded AS r ON l.kind = r.kind AND l.hash = r.hash AND l.unique_id < r.unique_id
-        WHERE l.kind = {KINDS[Kind.EMAIL]} AND l.unique_id % {parts} = {part}"""
+        UNION SELECT a.unique_id AS l, b.unique_id AS r
+        FROM {pairs} JOIN people AS a ON a.unique_id = join_key_l JOIN people AS b ON b.unique_id = join_key_r
+        WHERE a.latin <> b.latin OR {overlap}(a.shared_emails, b.shared_emails)"""
 
 
 def likely(tables: list[str]) -> str:

@@ -2,8 +2,8 @@
 
 Records stream through Parquet files in a private folder. Pairs are those that share a match key which is not crowded, as
 in a look-up. Splink's weight of a pair is the scorer's before anything is taken off, so what Splink leaves out the scorer
-would not have proposed; what it keeps is scored again by the scorer itself, and a proposal says exactly what a request
-would say of the pair.
+would not have proposed; where the scorer knows more than Splink (names in two scripts, a household's address) it is asked
+anyway. What is kept is scored again by the scorer itself, and a proposal says exactly what a request would say of the pair.
 """
 
 from __future__ import annotations
@@ -89,12 +89,16 @@ class _Run:
         """Writes the records, and who carries which contact."""
         with (
             staging.people_table(self._folder / "arrived") as table,
-            Table(self._folder / "contacts", {NUMBER: "number", "contact": "text"}) as contacts,
+            Table(
+                self._folder / "contacts", {NUMBER: "number", "contact": "text", "own": "number"}
+            ) as contacts,
         ):
             for number, one in enumerate(people):
                 table.add((number, *staging.row(one)))
-                for contact in (*one.emails, *one.shared_emails, *one.phones):
-                    contacts.add((number, contact))
+                for contact in (*one.emails, *one.phones):
+                    contacts.add((number, contact, 1))
+                for contact in one.shared_emails:
+                    contacts.add((number, contact, 0))
         self._engine.load("arrived", self._folder / "arrived")
         self._engine.load("contacts", self._folder / "contacts")
         self._engine.define("latest", queries.LATEST)
@@ -103,8 +107,8 @@ class _Run:
     def shared(self) -> frozenset[str]:
         """What `contacts.shared` and `contacts.crowded` find, read one contact at a time."""
         self._engine.define("carried", queries.CARRIED)
-        self._many = frozenset(row["contact"] for row in self._rows(queries.CROWDS, "crowds"))
-        found = set(self._many)
+        self._many = frozenset(row["contact"] for row in self._rows(queries.CROWDED, "crowded"))
+        found = {row["contact"] for row in self._rows(queries.COMMON, "common")}
         for contact, rows in groupby(self._rows(queries.CARRIERS, "carriers"), itemgetter("contact")):
             group = [staging.person(row) for row in rows]
             if any(contradict(a, b) for a, b in combinations(group, 2)):
@@ -137,7 +141,8 @@ class _Run:
             predicted = self._linker.inference.predict(
                 threshold_match_weight=settings.bits(REVIEW) - self._engine.margin, warning_mode="never"
             )
-        self._engine.define(f"found_{part}", queries.found(predicted.physical_name, part, self.parts))
+        overlap = self._engine.dialect.overlap
+        self._engine.define(f"found_{part}", queries.found(predicted.physical_name, name, overlap))
         predicted.drop_table_from_database_and_remove_from_cache()
         self._engine.drop(name)
 

@@ -74,11 +74,34 @@ def families(count: int) -> list[Person]:
     return people
 
 
-def test_every_pair_is_proposed_that_a_look_up_would_find_and_it_weighs_the_same() -> None:
-    people = drawn(600) + families(40)
+def across(count: int) -> list[Person]:
+    """What Splink's levels do not know: names in two scripts, and family names at one shared address."""
+    people = []
+    for n in range(count):
+        kato = {"family_name": f"Kato{chr(97 + n)}", "phone": f"+4930{3_000_000 + 7 * n}"}
+        people.append(person(f"{n}x", given_name="Kenji", **kato))
+        people.append(person(f"{n}y", given_name="健二", **kato | {"family_name": ""}))
+        people.append(
+            person(f"{n}z", given_name="Юрий", family_name="Иванов", date_of_birth=f"{1950 + n}-01-02")
+        )
+        people.append(
+            person(f"{n}w", given_name="Yuri", family_name="Ivanov", date_of_birth=f"{1950 + n}-01-02")
+        )
+        people.append(person(f"{n}q", given_name="Юрий", family_name="Иванов", postcode=f"{20_000 + n}"))
+        people.append(person(f"{n}r", given_name="Yuri", family_name="Ivanov", postcode=f"{20_000 + n}"))
+        home = {"family_name": f"Weber{chr(97 + n)}", "email": f"familie.weber{chr(97 + n)}@mail.example"}
+        people.append(person(f"{n}u", given_name="Anna", **home))
+        people.append(person(f"{n}v", **home))
+        people.append(person(f"{n}t", email=home["email"]))
+    return people
+
+
+@pytest.mark.parametrize("weights", [WEIGHTS, model.default()])
+def test_every_pair_is_proposed_that_a_look_up_would_find_and_it_weighs_the_same(weights: Model) -> None:
+    people = drawn(600) + families(40) + across(20)
     random.Random(1).shuffle(people)
-    found = proposed(iter(people))
-    assert {(p.a, p.b): p.weight for p in found} == online(people)
+    found = proposed(iter(people), weights)
+    assert {(p.a, p.b): p.weight for p in found} == online(people, weights)
     assert len(found) > 300
     assert [(p.a, p.b) for p in found] == sorted((p.a, p.b) for p in found)
     for p in found:
@@ -110,6 +133,17 @@ def test_what_a_family_shares_is_no_proposal() -> None:
     pairs = {(p.a[1], p.b[1]) for p in proposed(families(30))}
     at_home = {(a, b) for a, b in pairs if a[:-1] == b[:-1]}
     assert at_home == {(f"{n}a", f"{n}c") for n in range(30)}
+
+
+def test_an_address_is_shared_by_those_who_have_it_as_their_own() -> None:
+    """Sixty of an office whose name the address is, and two of another name, who alone may be one person."""
+    office = [person(f"o{n}", family_name="Weber", email="weber@mail.example") for n in range(60)]
+    pair = [
+        person(f"p{n}", given_name="Odile", family_name="Tanaka", email="weber@mail.example")
+        for n in range(2)
+    ]
+    found = proposed([*office, *pair])
+    assert {(p.a, p.b): p.weight for p in found} == online([*office, *pair])
 
 
 def test_a_record_that_comes_twice_counts_once_as_it_came_last() -> None:
@@ -187,7 +221,7 @@ def test_what_a_killed_run_left_is_removed_by_the_next_and_a_running_ones_is_not
 
 @pytest.mark.spark
 def test_spark_reproduces_duckdbs_proposals() -> None:
-    people = drawn(600) + families(40)
+    people = drawn(600) + families(40) + across(20)
     said: list[str] = []
     spark = list(reconcile.propose(iter(people), WEIGHTS, Spark(), said.append))
     assert spark == proposed(people)
