@@ -329,7 +329,7 @@ def _row(number: int, person: Person) -> dict[str, Any]:
         "unique_id": number,
         "given_forms": sorted(person.given_forms),
         "family_forms": sorted(person.family_forms),
-        "swapped_forms": sorted(person.swapped_forms),
+        "swapped_forms": sorted(person.swapped_forms) or [f"-{number}"],  # a list without a text has no type
         "given_known": person.given_known,
         "latin": person.latin,
         "emails": list(person.emails) or None,
