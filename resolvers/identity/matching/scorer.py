@@ -208,14 +208,16 @@ class Scorer:
 
     def _pair_doubts(self, a: Person, b: Person, levels: tuple[int, ...], weight: float) -> tuple[str, ...]:
         """Doubts that the levels do not show."""
-        if levels[_ID] in (0, 1) or levels[_BORN] == 0:
+        if levels[_ID] in (0, 1):
             return ()
-        if a.latin != b.latin:
+        if a.latin != b.latin and levels[_BORN] != 0:
             unread = levels[_GIVEN] == MISSING and a.given and b.given
             other = levels[_GIVEN] == _VARIANT and levels[_FAMILY] == MISSING and a.family and b.family
             if unread or (other and levels[_EMAIL] != 0):
                 return (OTHER_SCRIPT,)
-        if weight < self._same or levels[_PHONE] != 0 or self._born(levels) or not _other_address(a, levels):
+        if weight < self._same or levels[_PHONE] != 0 or not _other_address(a, b, levels):
+            return ()
+        if self._born(levels) and levels[_GIVEN] not in (_VARIANT, _CLOSE):  # Betty and Lisa may be twins
             return ()
         return () if any(is_mobile(n) for n in set(a.phones) & set(b.phones)) else (HOME_PHONE,)
 
@@ -252,10 +254,14 @@ class Scorer:
         return self._born(levels)
 
 
-def _other_address(a: Person, levels: tuple[int, ...]) -> bool:
-    """Two e-mail addresses; also where they only share a mailbox that is a name, as namesakes do."""
-    named = levels[_EMAIL] == _MAILBOX and all(name_in_address(e).family for e in a.emails)
-    return levels[_EMAIL] == _LAST[_EMAIL] or named
+def _other_address(a: Person, b: Person, levels: tuple[int, ...]) -> bool:
+    """Two e-mail addresses, shared ones too; also where they only share a mailbox that is a name, as namesakes do."""
+    if levels[_EMAIL] == _MAILBOX:
+        return all(name_in_address(e).family for e in a.emails)
+    if levels[_EMAIL] not in (MISSING, _LAST[_EMAIL]):
+        return False
+    mine, other = {*a.emails, *a.shared_emails}, {*b.emails, *b.shared_emails}
+    return bool(mine and other) and mine.isdisjoint(other)
 
 
 def _at_home(levels: tuple[int, ...]) -> bool:
