@@ -12,6 +12,7 @@ import typer
 
 from gateway.commands import identity_group
 from gateway.commands import stewardship as stewardship  # adds its commands to the group
+from gateway.commands import sync as sync
 
 URL = "http://127.0.0.1:8360/graphql"
 
