@@ -1,0 +1,73 @@
+"""Syncs in processes of their own, to be killed: `sync_process.py URL ENDPOINTS [SCHEMA]`.
+
+It imports everything once and forks for each run, so that a kill costs no start of Python. A line on standard input starts a
+run: `sync`, or `rotate` with more words (see `tests/chaos/test_rotation_kill.py`). It answers with the run's process id, with
+`page` for each page, and with how the run ended: `ended 0`, or `ended -9`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import sys
+from collections.abc import Mapping
+
+from pydantic import SecretStr
+
+from resolvers.cache import NullCache
+from resolvers.identity.map import IdentityMap
+from resolvers.identity.options import IdentityOptions
+from resolvers.identity.store import IdentityStore
+from resolvers.identity.sync import Sync
+from resolvers.identity.tokens import Tokens
+from resolvers.sources import Sources
+from tests.sources import on_sandbox
+
+SECRET = SecretStr("a secret of the kill tests, long enough")
+PAGE = 5
+NAMES = ["crm", "webshop", "support", "email"]
+OPTIONS = IdentityOptions(default_country="DE")
+
+Endpoints = Mapping[str, Mapping[str, str]]
+
+
+def said(line: str) -> None:
+    print(line, flush=True)
+
+
+async def sync(store: IdentityStore, endpoints: Endpoints, page: int = PAGE) -> None:
+    """All sources to their ends."""
+    sources = Sources(on_sandbox(endpoints))
+    identity = IdentityMap(store, Tokens(SECRET), NullCache(), sources, OPTIONS)
+    reports = await Sync(identity, sources, page=page, told=lambda _: said("page")).run(NAMES)
+    assert all(report.ok for report in reports), [report.problem for report in reports]
+    for adapter in sources:
+        await adapter.aclose()
+
+
+async def _run(url: str, endpoints: Endpoints, schema: str | None) -> None:
+    options = {"server_settings": {"search_path": schema}} if schema else {}
+    store = IdentityStore(url, connect_args=options)
+    await sync(store, endpoints)
+    await store.aclose()
+
+
+def main(url: str, endpoints: Endpoints, schema: str | None) -> None:
+    """Runs until standard input ends."""
+    for _ in iter(sys.stdin.readline, ""):
+        pid = os.fork()
+        if pid == 0:
+            try:
+                asyncio.run(_run(url, endpoints, schema))
+            except BaseException:
+                sys.excepthook(*sys.exc_info())
+                os._exit(1)
+            os._exit(0)
+        said(f"pid {pid}")
+        _, status = os.waitpid(pid, 0)
+        said(f"ended {os.waitstatus_to_exitcode(status)}")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], json.loads(sys.argv[2]), sys.argv[3] if len(sys.argv) > 3 else None)
