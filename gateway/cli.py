@@ -11,7 +11,8 @@ from typing import Annotated
 import typer
 
 from gateway.commands import identity_group
-from gateway.commands import stewardship as stewardship  # adds its commands to the group
+from gateway.commands import rotate_key as rotate_key  # these add their commands to the group
+from gateway.commands import stewardship as stewardship
 from gateway.commands import sync as sync
 
 URL = "http://127.0.0.1:8360/graphql"

@@ -6,7 +6,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -20,6 +20,10 @@ Waiting = Callable[[float], None]
 
 _SHORTEST, _LONGEST = 1.0, 60.0
 log = logging.getLogger(__name__)
+
+
+class Stopped(Exception):
+    """Somebody asked to stop."""
 
 
 class Patience(msgspec.Struct, frozen=True, kw_only=True):
@@ -61,6 +65,21 @@ async def ask(
         waiting(pause)
         await sleep(pause)
         waited, pause = waited + pause, min(_LONGEST, pause * 2)
+
+
+async def unless_stopped(stop: asyncio.Event, work: asyncio.Future[T]) -> T:
+    """The result of `work`; where somebody asks to stop first, it is cancelled, and Stopped raised."""
+    stopping = asyncio.ensure_future(stop.wait())
+    either: set[asyncio.Future[Any]] = {work, stopping}
+    try:
+        await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        stopping.cancel()
+        if not work.done():
+            work.cancel()
+    if not work.done() or work.cancelled():
+        raise Stopped
+    return work.result()
 
 
 async def _once(

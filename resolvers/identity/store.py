@@ -19,6 +19,7 @@ from resolvers.identity.derivation import Edge, Pair, Verdict, family, pair_of, 
 from resolvers.identity.fan_out import FanOut
 from resolvers.identity.log import LINKING, Draft, Kind, Part
 from resolvers.identity.members import Member, Ref, StoredCustomer
+from resolvers.identity.rekeying import Rekeying
 from resolvers.identity.tables import CustomerRow, DiscoveryRow, KeyRow, MemberRow, SyncRow
 from resolvers.identity.tokens import Token
 
@@ -100,6 +101,7 @@ class IdentityStore:
         self._database = Database(url, pool_size=pool_size, connect_args=connect_args)
         self.decisions = Decisions(self._database)
         self.chronicle = Chronicle(self._database)
+        self.rekeying = Rekeying(self._database)
 
     @property
     def engine(self) -> AsyncEngine:

@@ -12,10 +12,9 @@ import asyncio
 import logging
 import time
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Any, TypeVar
 
 import msgspec
 
@@ -29,10 +28,8 @@ from resolvers.identity.members import Ref
 from resolvers.identity.store import SyncState
 from resolvers.identity.totals import waiting
 from resolvers.loading import Loader
-from resolvers.patience import Patience, Sleep, ask
+from resolvers.patience import Patience, Sleep, Stopped, ask, unless_stopped
 from resolvers.sources import Sources
-
-T = TypeVar("T")
 
 PAGE = 100
 """Records that are taken in at once."""
@@ -85,10 +82,6 @@ Told = Callable[[Report], None]
 """Told after each page, each wait, and at the end of a source. The report goes on changing."""
 
 
-class _Stopped(Exception):
-    """Somebody asked to stop."""
-
-
 class Sync:
     """Reads the sources side by side, each a step ahead, and takes in one step at a time: memory holds two steps a source."""
 
@@ -105,7 +98,7 @@ class Sync:
     ) -> None:
         """`stop` ends runs after the page that is at work."""
         self._identity, self._sources, self._told = identity, sources, told
-        self._stop = stop or asyncio.Event()
+        self.stop = stop or asyncio.Event()
         self._patience, self._page, self._sleep = patience or Patience(), page, sleep
         self._turn = asyncio.Lock()
         self._id = uuid.uuid4().hex
@@ -133,7 +126,7 @@ class Sync:
                 report.stage = await _Walk(self, adapter, report, state).to_the_end(most_steps)
             else:
                 report.stage = Stage.UNLISTED
-        except _Stopped:
+        except Stopped:
             report.stage = Stage.STOPPED
         except SourceError as error:
             report.stage, report.problem = Stage.FAILED, f"{error.summary} ({error.detail or error.code})"
@@ -168,8 +161,8 @@ class Sync:
         async with self._turn:
             before = await waiting(self._identity.store.engine)
             for start in range(0, len(pages), self._page):
-                if self._stop.is_set():
-                    raise _Stopped
+                if self.stop.is_set():
+                    raise Stopped
                 whole &= await self._take_page(pages[start : start + self._page], report)
                 self._told(report)
             await self._identity.store.lost([(source, i) for i in deleted])
@@ -185,7 +178,7 @@ class Sync:
         store = self._identity.store
         refs = [(p.source, p.id) for p in profiles]
         known = await store.by_records(refs)
-        learnt, failures = await self._learn(profiles, report)
+        learnt, failures = await self._learn(profiles, report, iter(self._patience.pauses()))
         if failures:
             report.again += len(profiles)
         new = set(refs) - known.keys()
@@ -195,41 +188,36 @@ class Sync:
         return not failures
 
     async def _learn(
-        self, profiles: Sequence[Profile], report: Report
+        self, profiles: Sequence[Profile], report: Report, pauses: Iterator[float]
     ) -> tuple[Mapping[Ref, str], Sequence[SourceFailure]]:
-        """What the map says of them. It waits for sources that are asked too fast; any other failure is the answer's."""
-        pauses = iter(self._patience.pauses())
-        while True:
-            deadline = time.monotonic() + PAGE_SECONDS
-            loader = Loader(
-                self._sources, Asker(principal="sync", deadline=deadline, correlation_id=self._id)
-            )
-            try:
-                learnt = await self._identity.learn(profiles, loader)
-            finally:
-                await loader.aclose()
-            hasty = any(f.code == SourceRateLimited.code for f in loader.failures)
-            pause = next(pauses, None) if hasty else None
-            if pause is None:
-                return learnt, loader.failures
-            report.waited += pause
-            self._paused(report, pause)
-            await self.unless_stopped(asyncio.ensure_future(self._sleep(pause)))
-            report.stage, report.pause = Stage.READING, 0.0
+        """What the map says of them. Where a source is asked too fast, it waits and goes on by halves; any other failure is
+        the answer's.
+        """
+        learnt, failures = await self._learn_once(profiles)
+        hasty = any(f.code == SourceRateLimited.code for f in failures)
+        pause = next(pauses, None) if hasty else None
+        if pause is None:
+            return learnt, failures
+        report.waited += pause
+        self._paused(report, pause)
+        await unless_stopped(self.stop, asyncio.ensure_future(self._sleep(pause)))
+        report.stage, report.pause = Stage.READING, 0.0
+        middle = len(profiles) // 2
+        parts = [
+            await self._learn(half, report, pauses) for half in (profiles[:middle], profiles[middle:]) if half
+        ]
+        owners = {ref: owner for found, _ in parts for ref, owner in found.items()}
+        return owners, [failure for _, failed in parts for failure in failed]
 
-    async def unless_stopped(self, work: asyncio.Future[T]) -> T:
-        """The result of `work`; where somebody asks to stop first, it is cancelled, and _Stopped raised."""
-        stopping = asyncio.ensure_future(self._stop.wait())
+    async def _learn_once(
+        self, profiles: Sequence[Profile]
+    ) -> tuple[Mapping[Ref, str], Sequence[SourceFailure]]:
+        deadline = time.monotonic() + PAGE_SECONDS
+        loader = Loader(self._sources, Asker(principal="sync", deadline=deadline, correlation_id=self._id))
         try:
-            either: set[asyncio.Future[Any]] = {work, stopping}
-            await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+            return await self._identity.learn(profiles, loader), loader.failures
         finally:
-            stopping.cancel()
-            if not work.done():
-                work.cancel()
-        if work.cancelled() or not work.done():
-            raise _Stopped
-        return work.result()
+            await loader.aclose()
 
     def _paused(self, report: Report, seconds: float) -> None:
         report.stage, report.pause = Stage.WAITING, seconds
@@ -253,12 +241,12 @@ class _Walk:
         self._sync, self._adapter, self._report, self._state = sync, adapter, report, state
 
     async def to_the_end(self, most_steps: int | None) -> Stage:
-        """Returns how it ended. Raises _Stopped, SourceError, and what taking in raises."""
+        """Returns how it ended. Raises Stopped, SourceError, and what taking in raises."""
         steps = 0
         reading = self._ahead(self._state.cursor)
         try:
             while True:
-                step = await self._sync.unless_stopped(reading)
+                step = await unless_stopped(self._sync.stop, reading)
                 steps += 1
                 last = step.done or steps == most_steps
                 if not last:
