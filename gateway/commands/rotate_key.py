@@ -105,7 +105,7 @@ class _Bars:
 def _print_json(reports: list[Report], removed: Any, left: Any) -> None:
     import msgspec
 
-    sources = [{**msgspec.to_builtins(r), "waited": round(r.waited, 1), "unread": r.unread} for r in reports]
+    sources = [{**msgspec.to_builtins(r), "waited": round(r.waited, 1)} for r in reports]
     for source in sources:
         del source["pause"]
     finished = None

@@ -22,7 +22,7 @@ from resolvers.identity.members import Ref
 from resolvers.identity.rekeying import Left
 from resolvers.identity.store import IdentityStore
 from resolvers.identity.sync import Stage
-from resolvers.identity.tokens import Tokens
+from resolvers.identity.tokens import Token, Tokens
 from resolvers.patience import Patience, Sleep, Stopped, ask, unless_stopped
 from resolvers.sources import Sources
 
@@ -45,7 +45,8 @@ class RotationError(Exception):
 
 class Report(msgspec.Struct, kw_only=True):
     """What a run did with a source's records: of `found` under another secret, `renewed` were read and renamed, and `gone`
-    the source has no longer, so that no key finds them any more. The others stay as they were; `problem` says why.
+    the source has no longer, so that no key finds them any more. Others may have been renamed with those that they share
+    their keys with. `unread` are in the end as they were; `problem` says why.
     """
 
     source: str
@@ -53,13 +54,10 @@ class Report(msgspec.Struct, kw_only=True):
     stage: Stage = Stage.READING
     renewed: int = 0
     gone: int = 0
+    unread: int = 0
     waited: float = 0.0
     pause: float = 0.0
     problem: str | None = None
-
-    @property
-    def unread(self) -> int:
-        return max(0, self.found - self.renewed - self.gone)
 
 
 class Rotation:
@@ -99,6 +97,9 @@ class Rotation:
             for each in work:
                 each.cancel()
             await asyncio.gather(*work, return_exceptions=True)
+        left = await self._store.rekeying.behind(self._tokens.version)
+        for report in reports:
+            report.unread = left.get(report.source, 0)
         return reports
 
     async def finish(self) -> tuple[Left, bool]:
@@ -166,8 +167,8 @@ class Rotation:
     ) -> None:
         values = {(source, i): list(self._keys_of(p)) for i, p in profiles.items() if i in ids}
         renewals = self._tokens.renewals(pair for pairs in values.values() for pair in pairs)
-        await self._check_secret(source, ids, renewals)
-        carried: dict[Ref, frozenset[bytes]] = {
+        await self._check_secret(list(values), renewals)
+        carried: dict[Ref, frozenset[Token]] = {
             ref: frozenset(self._tokens.token(kind, value) for kind, value in pairs)
             for ref, pairs in values.items()
         }
@@ -177,13 +178,14 @@ class Rotation:
         report.renewed += len(carried)
         report.gone += len(gone)
 
-    async def _check_secret(self, source: str, ids: Sequence[str], renewals: Mapping[bytes, bytes]) -> None:
+    async def _check_secret(self, refs: Sequence[Ref], renewals: Mapping[Token, Token]) -> None:
         """A wrong previous secret would make every key of every record look like one that the record has no longer."""
-        kept = await self._store.rekeying.kept([(source, i) for i in ids])
+        kept = await self._store.rekeying.kept(refs)
         known = renewals.keys() | set(renewals.values())
         if len(kept) >= _ENOUGH and all(known.isdisjoint(tokens) for tokens in kept.values()):
             raise RotationError(
-                f"the keys of {len(kept)} records of {source} were not made with identity.previous_secret: is it the right one?"
+                f"the keys of {len(kept)} records of {refs[0][0]} were not made with identity.previous_secret: "
+                "is it the right one?"
             )
 
 

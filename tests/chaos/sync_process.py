@@ -1,7 +1,7 @@
 """Syncs in processes of their own, to be killed: `sync_process.py URL ENDPOINTS [SCHEMA]`.
 
 It imports everything once and forks for each run, so that a kill costs no start of Python. A line on standard input starts a
-run: `sync`, or `rotate` with more words (see `tests/chaos/test_rotation_kill.py`). It answers with the run's process id, with
+run: `sync`, `rotate`, or `finish` (a rotation to its very end). It answers with the run's process id, with
 `page` for each page, and with how the run ended: `ended 0`, or `ended -9`.
 """
 
@@ -18,6 +18,7 @@ from pydantic import SecretStr
 from resolvers.cache import NullCache
 from resolvers.identity.map import IdentityMap
 from resolvers.identity.options import IdentityOptions
+from resolvers.identity.rotation import Rotation, keys_of
 from resolvers.identity.store import IdentityStore
 from resolvers.identity.sync import Sync
 from resolvers.identity.tokens import Tokens
@@ -25,6 +26,7 @@ from resolvers.sources import Sources
 from tests.sources import on_sandbox
 
 SECRET = SecretStr("a secret of the kill tests, long enough")
+NEW_SECRET = SecretStr("another secret of them, long enough as well")
 PAGE = 5
 NAMES = ["crm", "webshop", "support", "email"]
 OPTIONS = IdentityOptions(default_country="DE")
@@ -46,20 +48,43 @@ async def sync(store: IdentityStore, endpoints: Endpoints, page: int = PAGE) -> 
         await adapter.aclose()
 
 
-async def _run(url: str, endpoints: Endpoints, schema: str | None) -> None:
+async def rotate(store: IdentityStore, endpoints: Endpoints, *, finish: bool) -> None:
+    """All records to the new secret."""
+    sources = Sources(on_sandbox(endpoints))
+    tokens = Tokens(NEW_SECRET, version=2, previous=SECRET)
+    rotation = Rotation(
+        store,
+        tokens,
+        sources,
+        lambda p: keys_of(p, OPTIONS.default_country),
+        page=PAGE,
+        told=lambda _: said("page"),
+    )
+    reports = await rotation.run()
+    assert not any(report.unread for report in reports), [report.problem for report in reports]
+    if finish:
+        await rotation.finish()
+    for adapter in sources:
+        await adapter.aclose()
+
+
+async def _run(order: str, url: str, endpoints: Endpoints, schema: str | None) -> None:
     options = {"server_settings": {"search_path": schema}} if schema else {}
     store = IdentityStore(url, connect_args=options)
-    await sync(store, endpoints)
+    if order == "sync":
+        await sync(store, endpoints)
+    else:
+        await rotate(store, endpoints, finish=order == "finish")
     await store.aclose()
 
 
 def main(url: str, endpoints: Endpoints, schema: str | None) -> None:
     """Runs until standard input ends."""
-    for _ in iter(sys.stdin.readline, ""):
+    for order in iter(sys.stdin.readline, ""):
         pid = os.fork()
         if pid == 0:
             try:
-                asyncio.run(_run(url, endpoints, schema))
+                asyncio.run(_run(order.strip(), url, endpoints, schema))
             except BaseException:
                 sys.excepthook(*sys.exc_info())
                 os._exit(1)

@@ -11,7 +11,7 @@ import time
 import pytest
 
 from adapters.base import Call
-from adapters.records import RecordKind
+from adapters.records import Profile, RecordKind
 from resolvers.identity.members import Ref
 from resolvers.identity.store import IdentityStore
 from sandbox.server import Sandbox, running
@@ -21,17 +21,22 @@ from tests.sources import on_sandbox
 PEOPLE = 30
 
 
-async def every_record(sandbox: Sandbox) -> set[Ref]:
+async def every_profile(sandbox: Sandbox) -> list[Profile]:
     """What the sources hold, as they say themselves."""
-    found: set[Ref] = set()
+    found: dict[Ref, Profile] = {}
     for adapter in on_sandbox(sandbox.endpoints()):
         cursor, done = None, False
         while not done:
             step = await adapter.changes(RecordKind.PROFILE, cursor, Call(deadline=time.monotonic() + 60))
-            found |= {(adapter.name, record.id) for record in step.records}
+            found |= {(r.source, r.id): r for r in step.records if isinstance(r, Profile)}
             cursor, done = step.cursor, step.done
         await adapter.aclose()
-    return found
+    return list(found.values())
+
+
+async def every_record(sandbox: Sandbox) -> set[Ref]:
+    """The same, as references."""
+    return {(p.source, p.id) for p in await every_profile(sandbox)}
 
 
 async def people(store: IdentityStore, refs: set[Ref]) -> set[frozenset[Ref]]:

@@ -24,15 +24,20 @@ async def sandbox() -> AsyncIterator[Sandbox]:
         yield servers
 
 
-def settings(folder: Path, sandbox: Sandbox, store: str | None = None, more: str = "") -> str:
-    """A settings file with the four systems."""
+SECRET = "s" * 40
+
+
+def settings(
+    folder: Path, sandbox: Sandbox, store: str | None = None, more: str = "", secret: str = SECRET
+) -> str:
+    """A settings file with the four systems; `more` goes on in [identity]."""
     e = sandbox.endpoints()
     crm, shop, desk, mail = (e[n] for n in ("hubspot", "shopify", "zendesk", "mailchimp"))
     text = f"""
 [auth]
 mode = "development"
 [identity]
-secret = "{"s" * 40}"
+secret = "{secret}"
 url = "{store or f"sqlite+aiosqlite:///{folder}/identity.sqlite"}"
 default_country = "DE"
 {more}
