@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
@@ -39,7 +38,10 @@ def bars(*columns: ProgressColumn) -> Progress:
     """On a terminal a line for each source on stderr, elsewhere nothing."""
     console = Console(stderr=True)
     shown = (SpinnerColumn(), TextColumn("{task.description}"), *columns, TimeElapsedColumn())
-    return Progress(*shown, console=console, transient=True, disable=not console.is_terminal)
+    # standard output is the caller's: it may go to a file while bars are shown
+    return Progress(
+        *shown, console=console, transient=True, disable=not console.is_terminal, redirect_stdout=False
+    )
 
 
 def chosen(names: Sequence[str], engine: Engine) -> list[str]:
@@ -51,7 +53,3 @@ def chosen(names: Sequence[str], engine: Engine) -> list[str]:
                 f'no source is called "{name}"; the settings have {", ".join(configured) or "none"}'
             )
     return [name for name in configured if name in names] if names else configured
-
-
-def say(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)

@@ -42,6 +42,7 @@ async def _run(settings: Settings, finish: bool, as_json: bool) -> int:
         async with opened(settings) as engine:
             rotation = _rotation(settings, engine, progress, stop)
             reports = await _renamed(rotation, finish, settings)
+            progress.stop()
             removed = await rotation.finish() if finish and not stop.is_set() else None
             left = await engine.identity.store.rekeying.left(settings.identity.secret_version)
     if as_json:

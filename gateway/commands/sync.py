@@ -56,24 +56,23 @@ async def _run(settings: Settings, names: list[str], full: bool, watch: float | 
             sources = chosen(names, engine)
             while True:
                 reports = await work.run(sources, full=full, most_steps=STEPS_A_ROUND if watch else None)
+                progress.stop()
                 await _summary(engine, reports, as_json, one_line=watch is not None)
-                if watch is None or stop.is_set():
+                if watch is None or await _stopped_within(stop, watch):
                     break
                 full = False
-                await _stopped_within(stop, watch)
-                if stop.is_set():
-                    break
+                progress.start()
     if watch is not None:
         return 0
     return 130 if stop.is_set() else int(not all(report.ok for report in reports))
 
 
-async def _stopped_within(stop: asyncio.Event, seconds: float) -> None:
+async def _stopped_within(stop: asyncio.Event, seconds: float) -> bool:
     try:
         async with asyncio.timeout(seconds):
-            await stop.wait()
+            return await stop.wait()
     except TimeoutError:
-        return
+        return False
 
 
 def _columns() -> list[Any]:

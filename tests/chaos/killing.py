@@ -29,10 +29,10 @@ class Runs:
         self._process, self._chance = process, chance
         self.kills = 0
 
-    async def killed(self, order: str = "sync", pages: int = 8) -> bool:
-        """Starts a run and kills it after up to so many pages and a moment; False where it was done before."""
+    async def killed(self, order: str = "sync") -> bool:
+        """Starts a run and kills it after some pages, few or many, and a moment; False where it was done before."""
         pid = await self._start(order)
-        for _ in range(self._chance.randrange(pages)):
+        for _ in range(self._chance.randrange(self._chance.choice((3, 10, 40)))):
             if (line := await self._line()) != "page":
                 return self._done(line)
         await asyncio.sleep(self._chance.uniform(0, 0.04))

@@ -1,8 +1,8 @@
-"""Syncs in processes of their own, to be killed: `sync_process.py URL ENDPOINTS [SCHEMA]`.
+"""Syncs and rotations in processes of their own, to be killed: `sync_process.py URL ENDPOINTS [SCHEMA]`.
 
 It imports everything once and forks for each run, so that a kill costs no start of Python. A line on standard input starts a
-run: `sync`, `rotate`, or `finish` (a rotation to its very end). It answers with the run's process id, with
-`page` for each page, and with how the run ended: `ended 0`, or `ended -9`.
+run: `sync`, `rotate N` (to the secret of that number), or `finish N` (the same to its very end). It answers with the run's
+process id, with `page` for each page, and with how the run ended: `ended 0`, or `ended -9`.
 """
 
 from __future__ import annotations
@@ -25,13 +25,20 @@ from resolvers.identity.tokens import Tokens
 from resolvers.sources import Sources
 from tests.sources import on_sandbox
 
-SECRET = SecretStr("a secret of the kill tests, long enough")
-NEW_SECRET = SecretStr("another secret of them, long enough as well")
 PAGE = 5
 NAMES = ["crm", "webshop", "support", "email"]
 OPTIONS = IdentityOptions(default_country="DE")
 
 Endpoints = Mapping[str, Mapping[str, str]]
+
+
+def tokens(version: int, *, moving: bool = False) -> Tokens:
+    """Those of the secret with this number, and while a rotation is under way of the one before."""
+
+    def secret(number: int) -> SecretStr:
+        return SecretStr(f"secret number {number} of the kill tests, long enough")
+
+    return Tokens(secret(version), version=version, previous=secret(version - 1) if moving else None)
 
 
 def said(line: str) -> None:
@@ -41,20 +48,19 @@ def said(line: str) -> None:
 async def sync(store: IdentityStore, endpoints: Endpoints, page: int = PAGE) -> None:
     """All sources to their ends."""
     sources = Sources(on_sandbox(endpoints))
-    identity = IdentityMap(store, Tokens(SECRET), NullCache(), sources, OPTIONS)
+    identity = IdentityMap(store, tokens(1), NullCache(), sources, OPTIONS)
     reports = await Sync(identity, sources, page=page, told=lambda _: said("page")).run(NAMES)
     assert all(report.ok for report in reports), [report.problem for report in reports]
     for adapter in sources:
         await adapter.aclose()
 
 
-async def rotate(store: IdentityStore, endpoints: Endpoints, *, finish: bool) -> None:
-    """All records to the new secret."""
+async def rotate(store: IdentityStore, endpoints: Endpoints, version: int, *, finish: bool) -> None:
+    """All records to the secret of this number."""
     sources = Sources(on_sandbox(endpoints))
-    tokens = Tokens(NEW_SECRET, version=2, previous=SECRET)
     rotation = Rotation(
         store,
-        tokens,
+        tokens(version, moving=True),
         sources,
         lambda p: keys_of(p, OPTIONS.default_country),
         page=PAGE,
@@ -74,7 +80,8 @@ async def _run(order: str, url: str, endpoints: Endpoints, schema: str | None) -
     if order == "sync":
         await sync(store, endpoints)
     else:
-        await rotate(store, endpoints, finish=order == "finish")
+        word, version = order.split()
+        await rotate(store, endpoints, int(version), finish=word == "finish")
     await store.aclose()
 
 
