@@ -196,24 +196,51 @@ def _renew_keys(
     connection: Connection, carriers: Mapping[Token, set[Ref]], renewals: Mapping[Token, Token]
 ) -> None:
     there = _carriers(connection, [renewals[old] for old in carriers])
-    for old, refs in sorted(carriers.items()):
-        twice = sorted(refs & there.get(renewals[old], set()))
-        for some in chunks(twice):
-            connection.execute(
-                delete(KeyRow).where(KeyRow.token == old, among(KeyRow.source, KeyRow.record_id, some))
-            )
-        connection.execute(update(KeyRow).where(KeyRow.token == old).values(token=renewals[old]))
+    twice = [
+        {"the_token": old, "the_source": source, "the_record_id": record_id}
+        for old, refs in sorted(carriers.items())
+        for source, record_id in sorted(refs & there.get(renewals[old], set()))
+    ]
+    _delete_keys(connection, twice)
+    if carriers:
+        table = KeyRow.__table__
+        renaming = (
+            update(table).where(table.c.token == bindparam("old")).values(token=bindparam("new"))  # type: ignore[arg-type]
+        )
+        connection.execute(renaming, [{"old": old, "new": renewals[old]} for old in sorted(carriers)])
+
+
+def _delete_keys(connection: Connection, keys: Sequence[dict[str, Any]]) -> None:
+    if keys:
+        columns = KeyRow.__table__.c
+        one = and_(
+            columns.token == bindparam("the_token"),
+            columns.source == bindparam("the_source"),
+            columns.record_id == bindparam("the_record_id"),
+        )
+        connection.execute(delete(KeyRow.__table__).where(one), keys)  # type: ignore[arg-type]
 
 
 def _renew_discoveries(connection: Connection, renewals: Mapping[Token, Token]) -> None:
-    for some in chunks(sorted(renewals)):
-        kept = connection.execute(select(DiscoveryRow.token).where(DiscoveryRow.token.in_(some)))
-        for (old,) in kept.all():
-            new = renewals[old]
-            if connection.execute(select(DiscoveryRow.token).where(DiscoveryRow.token == new)).first():
-                connection.execute(delete(DiscoveryRow).where(DiscoveryRow.token == old))
-            else:
-                connection.execute(update(DiscoveryRow).where(DiscoveryRow.token == old).values(token=new))
+    old = _discovered(connection, renewals)
+    there = _discovered(connection, [renewals[token] for token in old])
+    twice = [token for token in old if renewals[token] in there]
+    for some in chunks(twice):
+        connection.execute(delete(DiscoveryRow).where(DiscoveryRow.token.in_(some)))
+    moving = [{"old": token, "new": renewals[token]} for token in old if renewals[token] not in there]
+    if moving:
+        table = DiscoveryRow.__table__
+        renaming = (
+            update(table).where(table.c.token == bindparam("old")).values(token=bindparam("new"))  # type: ignore[arg-type]
+        )
+        connection.execute(renaming, moving)
+
+
+def _discovered(connection: Connection, tokens: Iterable[Token]) -> set[Token]:
+    found: set[Token] = set()
+    for some in chunks(sorted(tokens)):
+        found |= set(connection.scalars(select(DiscoveryRow.token).where(DiscoveryRow.token.in_(some))))
+    return found
 
 
 def _settle(
@@ -269,11 +296,10 @@ def _forget(connection: Connection, version: int) -> int:
     """Removes a page of keys and discoveries; returns how many."""
     keys = connection.execute(select(KeyRow).where(_foreign(KeyRow.token, version)).limit(_PAGE)).all()
     _lock(connection, sorted({(row.source, row.record_id) for row in keys}))
-    if keys:
-        columns = ("token", "source", "record_id")
-        one = and_(*(getattr(KeyRow, name) == bindparam(f"the_{name}") for name in columns))
-        named = [{f"the_{name}": getattr(row, name) for name in columns} for row in keys]
-        connection.execute(delete(KeyRow.__table__).where(one), named)  # type: ignore[arg-type]
+    _delete_keys(
+        connection,
+        [{"the_token": k.token, "the_source": k.source, "the_record_id": k.record_id} for k in keys],
+    )
     old = select(DiscoveryRow.token).where(_foreign(DiscoveryRow.token, version)).limit(_PAGE)
     discoveries = list(connection.scalars(old))
     for tokens in chunks(discoveries):

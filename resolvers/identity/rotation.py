@@ -185,7 +185,7 @@ class Rotation:
         if len(kept) >= _ENOUGH and all(known.isdisjoint(tokens) for tokens in kept.values()):
             raise RotationError(
                 f"the keys of {len(kept)} records of {refs[0][0]} were not made with identity.previous_secret: "
-                "is it the right one?"
+                "is it the right one, and identity.secret_version one more than before?"
             )
 
 
