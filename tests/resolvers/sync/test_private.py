@@ -80,7 +80,7 @@ async def empty(folder: Path) -> bytes:
     return files(folder)
 
 
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(1800)
 async def test_a_sqlite_file_holds_nobody(
     sandbox: Sandbox, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
@@ -98,7 +98,7 @@ async def test_a_sqlite_file_holds_nobody(
     assert wanted.found(hay) == {}
 
 
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(1800)
 async def test_a_dump_of_postgresql_holds_nobody(sandbox: Sandbox, tmp_path: Path, database: str) -> None:
     store = IdentityStore(database)
     await upgrade(store.engine)
