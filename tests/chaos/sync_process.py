@@ -42,7 +42,7 @@ def tokens(version: int, *, moving: bool = False) -> Tokens:
 
 
 def said(line: str) -> None:
-    print(line, flush=True)
+    os.write(1, f"{line}\n".encode())  # in one piece, or a kill would leave half a line
 
 
 async def sync(store: IdentityStore, endpoints: Endpoints, page: int = PAGE) -> None:
