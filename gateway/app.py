@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from pathlib import Path
 
 import structlog
 from starlette.applications import Starlette
@@ -30,6 +31,8 @@ from resolvers.asker import Asker
 from resolvers.cache import open_cache
 from resolvers.engine import Engine
 from resolvers.identity.map import IdentityMap
+from resolvers.identity.matching import model
+from resolvers.identity.matching.model import Model
 from resolvers.identity.options import IdentityOptions
 from resolvers.identity.store import IdentityStore
 from resolvers.identity.tokens import Tokens
@@ -91,6 +94,7 @@ def create_engine(
             cache_ttl=settings.cache.ttl,
             external_ids=_external_ids(settings.identity.external_ids),
         ),
+        _model(settings.identity.model),
     )
     return Engine(sources=sources, identity=identity, rules=_rules(settings, sources), cache=cache)
 
@@ -99,6 +103,14 @@ def create_tokens(settings: Settings) -> Tokens:
     """The tokens of match keys, also those of the previous secret while a rotation runs."""
     identity = settings.identity
     return Tokens(identity.secret, version=identity.secret_version, previous=identity.previous_secret)
+
+
+def _model(file: Path | None) -> Model | None:
+    """The operator's weights. Raises SettingsError."""
+    try:
+        return model.load(file) if file else None
+    except model.ModelError as error:
+        raise SettingsError([Mistake("settings", "identity.model", str(error))]) from None
 
 
 @contextlib.contextmanager

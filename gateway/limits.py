@@ -1,7 +1,7 @@
 """How much one GraphQL document may ask for, found out before anything is fetched.
 
 Depth and aliases are those of the document. Cost bounds the fields in the answer: each field counts 1, and
-everything below a field with a `first`, `ids` or `representations` argument counts as often as that argument
+everything below a field with one of PAGE_ARGUMENTS (`first`, `ids` …) counts as often as that argument
 allows. Fields under @skip and @include count in full. A fragment is measured once, however often it is
 spread.
 """
@@ -42,7 +42,7 @@ from graphql.type import get_nullable_type, is_interface_type
 from gateway.errors import Code
 from gateway.settings import Limits
 
-PAGE_ARGUMENTS = ("first", "ids", "representations")
+PAGE_ARGUMENTS = ("first", "ids", "decisions", "representations")
 DEFAULT_PAGE = 20
 """What a `first` that is not given counts, where the schema has no default."""
 INTROSPECTED_LIST = 5

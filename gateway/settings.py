@@ -154,6 +154,10 @@ class Identity(_Section):
     rediscover_after: float = Field(
         default=3600.0, ge=0, description="Seconds until the sources are searched again for a known customer."
     )
+    model: Path | None = Field(
+        default=None,
+        description="Weights of matching that `c360 identity train` has written; without it those that ship with c360.",
+    )
     default_country: str | None = Field(
         default=None, pattern="^[A-Z]{2}$", description="ISO 3166 country of phone numbers without a prefix."
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from adapters.base import Adapter, MatchKey, Owner, Window
 from adapters.errors import SourceError
@@ -19,6 +19,7 @@ from resolvers.identity.map import IdentityMap, SharedKeys
 from resolvers.identity.store import StoredCustomer
 from resolvers.loading import Loader
 from resolvers.merge import MergeRules
+from resolvers.related import Related
 from resolvers.sources import Sources
 from resolvers.stewardship import Stewardship, customer_id
 
@@ -53,6 +54,7 @@ class Session:
         self.engine = engine
         self._loader = Loader(engine.sources, asker)
         self._shared = SharedKeys(engine.identity)
+        self.related = Related(engine.identity.store.chronicle, self._views)
 
     @property
     def errors(self) -> list[SourceFailure]:
@@ -76,9 +78,12 @@ class Session:
         if len(ids) > MAX_CUSTOMERS:
             raise InvalidArgument(argument, f"{argument} may hold at most {MAX_CUSTOMERS} ids")
         asked = [customer_id(value, argument) for value in ids]
-        stored = await self.engine.identity.customers(list(dict.fromkeys(asked)))
-        views = {i: self._view(stored[i]) for i in stored}
+        views = await self._views(list(dict.fromkeys(asked)))
         return [views.get(i) for i in asked]
+
+    async def _views(self, ids: Sequence[str]) -> Mapping[str, CustomerView]:
+        stored = await self.engine.identity.customers(ids)
+        return {i: self._view(stored[i]) for i in stored}
 
     async def customer_by_email(self, email: str, path: FieldPath | None = None) -> CustomerView | None:
         """Raises InvalidArgument, or AmbiguousKey when several people share the address."""

@@ -56,7 +56,8 @@ async def _run(settings: Settings, finish: bool, as_json: bool) -> int:
 
 def _rotation(settings: Settings, engine: Engine, progress: Progress, stop: asyncio.Event) -> Rotation:
     from gateway.app import create_tokens
-    from resolvers.identity.rotation import Rotation, keys_of
+    from resolvers.identity.carried import keys_of
+    from resolvers.identity.rotation import Rotation
 
     country = settings.identity.default_country
     return Rotation(

@@ -4,17 +4,24 @@ from __future__ import annotations
 
 import base64
 import binascii
+from typing import Annotated
 
 import strawberry
 
 from gateway.schema.common import Request
 from gateway.schema.customer import Customer, Node, of
 from gateway.schema.paging import Edge, PageInfo
+from gateway.schema.review import (
+    IdentityDecisionConnection,
+    MatchReviewConnection,
+    decisions_page,
+    review_page,
+)
 from gateway.schema.source import Source
-from gateway.schema.stewardship import MatchReviewConnection, review_page
 from resolvers.connection import page_size
 from resolvers.customer import CustomerView
 from resolvers.errors import InvalidArgument
+from resolvers.identity.chronicle import Wanted
 
 
 @strawberry.input(description="A record of one source.")
@@ -76,9 +83,36 @@ class Query:
         description="Pairs of records that wait for a decision, most valuable first. For stewards only."
     )
     async def match_review(
-        self, info: Request, first: int | None = 20, after: str | None = None
+        self,
+        info: Request,
+        first: int | None = 20,
+        after: str | None = None,
+        source: Annotated[
+            str | None, strawberry.argument(description="Only pairs with a record of this source.")
+        ] = None,
+        min_confidence: float | None = None,
+        max_confidence: float | None = None,
     ) -> MatchReviewConnection:
-        return await review_page(info, page_size(first), after)
+        wanted = Wanted(
+            source=source,
+            least=0.0 if min_confidence is None else min_confidence,
+            most=1.0 if max_confidence is None else max_confidence,
+        )
+        return await review_page(info, page_size(first), after, wanted)
+
+    @strawberry.field(
+        description="What stewards decided: merges, splits, verdicts on pairs, undos; newest first. For stewards only."
+    )
+    async def identity_decisions(
+        self,
+        info: Request,
+        first: int | None = 20,
+        after: str | None = None,
+        actor: Annotated[
+            str | None, strawberry.argument(description="Only the decisions of this one.")
+        ] = None,
+    ) -> IdentityDecisionConnection:
+        return await decisions_page(info, page_size(first), after, actor)
 
     @strawberry.field(description="Relay's global look-up; customers are the only nodes.")
     async def node(self, info: Request, id: strawberry.ID) -> Node | None:

@@ -1,25 +1,20 @@
-"""Deciding who is who: the mutations, and the list of what waits for a decision."""
+"""Deciding who is who: the mutations."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
+from enum import Enum
 
 import strawberry
 
 from gateway.errors import Code, UserError
 from gateway.schema.common import Request
 from gateway.schema.customer import Customer, of
-from gateway.schema.identity import (
-    IdentityEdge,
-    IdentityEvent,
-    RecordInput,
-    RecordReference,
-    edges,
-    event,
-    reference,
-)
-from gateway.schema.paging import Edge, PageInfo
+from gateway.schema.evidence import IdentityEvent, RecordInput, RecordReference, event, reference
 from resolvers.engine import MAX_CUSTOMERS
+from resolvers.errors import QuestionError
 from resolvers.identity.decisions import Decided
-from resolvers.stewardship import Stewardship, review_cursor
+from resolvers.stewardship import Judgement, Outcome, Stewardship
 
 
 @strawberry.type(description="What a decision led to.")
@@ -30,28 +25,38 @@ class IdentityDecision:
     event: IdentityEvent | None = strawberry.field(description="Null where nothing had to be changed.")
 
 
-@strawberry.type(description="A pair of records that waits for a decision.")
-class MatchCandidate:
+@strawberry.enum(description="What a steward says of two records.")
+class StewardVerdict(Enum):
+    SAME = True
+    DIFFERENT = False
+
+
+@strawberry.input(description="A verdict on two records: one person, or two.")
+class MatchDecision:
+    a: RecordInput
+    b: RecordInput
+    verdict: StewardVerdict
+
+
+@strawberry.type(description="Why one of several decisions was not made.")
+class MatchDecisionError:
+    code: str = strawberry.field(description="As in `extensions.code` of errors.")
+    argument: str = strawberry.field(description="What to change, such as “decisions.3.a”.")
+    message: str
+
+
+@strawberry.type(description="What became of one of several decisions.")
+class MatchDecisionOutcome:
     a: RecordReference
     b: RecordReference
-    a_customer: Customer | None
-    b_customer: Customer | None
-    confidence: float
-    records: int = strawberry.field(description="Records of the two customers together.")
-    reopened: bool = strawberry.field(
-        description="The two were kept apart before, and the evidence has changed since."
+    verdict: StewardVerdict
+    customers: list[Customer] = strawberry.field(
+        description="The customers that it was about, as they are now; none where it was not made."
     )
-    evidence: list[IdentityEdge] = strawberry.field(description="All that counts today about these two.")
-
-
-@strawberry.type(description="A page of pairs that wait for a decision, most valuable first.")
-class MatchReviewConnection:
-    edges: list[Edge[MatchCandidate]]
-    page_info: PageInfo
-
-    @strawberry.field(description="The pairs without their cursors.")
-    def nodes(self) -> list[MatchCandidate]:
-        return [edge.node for edge in self.edges]
+    event: IdentityEvent | None = strawberry.field(
+        description="Null where nothing had to be changed, or where it was not made."
+    )
+    error: MatchDecisionError | None
 
 
 @strawberry.type(
@@ -60,7 +65,7 @@ class MatchReviewConnection:
 class Mutation:
     @strawberry.mutation(description="Makes customers one. The oldest id stays, the others redirect to it.")
     async def merge_customers(self, info: Request, ids: list[strawberry.ID], reason: str) -> IdentityDecision:
-        return await _decision(info, await _steward(info).merge(ids, reason))
+        return await _decision(info, await steward(info).merge(ids, reason))
 
     @strawberry.mutation(
         description="Makes these members another customer. The part with the oldest record keeps the id."
@@ -69,13 +74,13 @@ class Mutation:
         self, info: Request, id: strawberry.ID, members: list[RecordInput], reason: str
     ) -> IdentityDecision:
         refs = [m.ref() for m in members]
-        return await _decision(info, await _steward(info).split(id, refs, reason))
+        return await _decision(info, await steward(info).split(id, refs, reason))
 
     @strawberry.mutation(description="The two records are one person, and so are their customers.")
     async def confirm_match(
         self, info: Request, a: RecordInput, b: RecordInput, reason: str
     ) -> IdentityDecision:
-        return await _decision(info, await _steward(info).confirm(a.ref(), b.ref(), reason))
+        return await _decision(info, await steward(info).confirm(a.ref(), b.ref(), reason))
 
     @strawberry.mutation(
         description="The two records are different people: nothing automatic joins them again."
@@ -83,59 +88,71 @@ class Mutation:
     async def reject_match(
         self, info: Request, a: RecordInput, b: RecordInput, reason: str
     ) -> IdentityDecision:
-        return await _decision(info, await _steward(info).reject(a.ref(), b.ref(), reason))
+        return await _decision(info, await steward(info).reject(a.ref(), b.ref(), reason))
+
+    @strawberry.mutation(
+        description="`confirmMatch` or `rejectMatch` for up to 100 pairs, one after the other, each an event of its own. The "
+        "answer says in the same order what became of each; one that cannot be made does not keep the others from it."
+    )
+    async def decide_matches(
+        self, info: Request, decisions: list[MatchDecision], reason: str
+    ) -> list[MatchDecisionOutcome]:
+        judgements = [Judgement(a=d.a.ref(), b=d.b.ref(), same=d.verdict.value) for d in decisions]
+        return await _outcomes(info, decisions, await steward(info).decide(judgements, reason))
 
     @strawberry.mutation(description="Takes an event back: a decision, an automatic link, or another undo.")
     async def undo_identity_event(self, info: Request, id: strawberry.ID, reason: str) -> IdentityDecision:
-        return await _decision(info, await _steward(info).undo(id, reason))
+        return await _decision(info, await steward(info).undo(id, reason))
 
 
-async def review_page(info: Request, first: int, after: str | None) -> MatchReviewConnection:
-    """A page of the review."""
-    found, more = await _steward(info).review(first, after)
-    ids = list(dict.fromkeys(i for r in found for i in (r.a_customer, r.b_customer)))
-    customers = {c.id: c for c in await _customers(info, ids)}
-    edges_ = [
-        Edge(
-            cursor=review_cursor(r),
-            node=MatchCandidate(
-                a=reference(r.a),
-                b=reference(r.b),
-                a_customer=customers.get(strawberry.ID(r.a_customer)),
-                b_customer=customers.get(strawberry.ID(r.b_customer)),
-                confidence=r.confidence,
-                records=r.records,
-                reopened=r.reopened,
-                evidence=edges(r.evidence),
-            ),
-        )
-        for r in found
-    ]
-    return MatchReviewConnection(
-        edges=edges_,
-        page_info=PageInfo(
-            has_next_page=more,
-            has_previous_page=after is not None,
-            start_cursor=edges_[0].cursor if edges_ else None,
-            end_cursor=edges_[-1].cursor if edges_ else None,
-        ),
-    )
-
-
-def _steward(info: Request) -> Stewardship:
+def steward(info: Request) -> Stewardship:
+    """What the caller may do as a steward; raises UserError (FORBIDDEN) where they are none."""
     if not info.context.asker.steward:
         raise UserError(Code.FORBIDDEN, "deciding who is who needs an API key with steward = true")
     return info.context.session.stewardship
 
 
-async def _decision(info: Request, done: Decided) -> IdentityDecision:
-    customers = await _customers(info, list(done.customers[:MAX_CUSTOMERS]))
-    return IdentityDecision(customers=customers, event=event(done.event) if done.event else None)
-
-
-async def _customers(info: Request, ids: list[str]) -> list[Customer]:
-    found: list[Customer] = []
-    for start in range(0, len(ids), MAX_CUSTOMERS):
-        views = await info.context.session.customers(ids[start : start + MAX_CUSTOMERS])
-        found += [customer for view in views if (customer := of(view)) is not None]
+async def customers(info: Request, ids: Sequence[str]) -> dict[str, Customer]:
+    """Customers by the id that was asked for, however many; unknown ids are missing."""
+    found: dict[str, Customer] = {}
+    asked = list(dict.fromkeys(ids))
+    for start in range(0, len(asked), MAX_CUSTOMERS):
+        some = asked[start : start + MAX_CUSTOMERS]
+        views = await info.context.session.customers(some)
+        found |= {i: c for i, view in zip(some, views, strict=True) if (c := of(view)) is not None}
     return found
+
+
+async def _decision(info: Request, done: Decided) -> IdentityDecision:
+    found = await customers(info, done.customers[:MAX_CUSTOMERS])
+    return IdentityDecision(customers=list(found.values()), event=event(done.event) if done.event else None)
+
+
+async def _outcomes(
+    info: Request, asked: Sequence[MatchDecision], outcomes: Sequence[Outcome]
+) -> list[MatchDecisionOutcome]:
+    found = await customers(info, [i for o in outcomes if o.decided for i in o.decided.customers])
+    return [
+        MatchDecisionOutcome(
+            a=reference(wanted.a.ref()),
+            b=reference(wanted.b.ref()),
+            verdict=wanted.verdict,
+            customers=_now(found, outcome.decided.customers) if outcome.decided else [],
+            event=event(outcome.decided.event) if outcome.decided and outcome.decided.event else None,
+            error=_error(n, outcome.error) if outcome.error else None,
+        )
+        for n, (wanted, outcome) in enumerate(zip(asked, outcomes, strict=True))
+    ]
+
+
+def _now(found: dict[str, Customer], ids: Sequence[str]) -> list[Customer]:
+    """These customers as they are now, each once: a later decision may have made two of them one."""
+    current = [found[i] for i in ids if i in found]
+    return list({c.id: c for c in current}.values())
+
+
+def _error(n: int, error: QuestionError) -> MatchDecisionError:
+    place = f"decisions.{n}."
+    return MatchDecisionError(
+        code=Code.BAD_USER_INPUT.value, argument=place + error.argument, message=place + error.message
+    )

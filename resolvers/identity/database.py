@@ -10,35 +10,78 @@ import asyncio
 import random
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
-from sqlalchemy import (
-    ColumnElement,
-    Connection,
-    Engine,
-    and_,
-    create_engine,
-    event,
-    false,
-    make_url,
-    or_,
-    text,
-)
+from sqlalchemy import ARRAY, ColumnElement, Connection, Engine, any_, literal, make_url, text
 from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.util import greenlet_spawn
+
+from resolvers.identity import labels
+from resolvers.identity.labels import Labels
+from resolvers.identity.members import Ref
+from resolvers.identity.queries import Query
+from resolvers.identity.sqlite import Threads, listen
 
 T = TypeVar("T")
 
 _TRIES = 12
-_CHUNK = 400  # bound parameters a statement, below SQLite's limit
-_READERS = 4
+_CHUNK = 1000  # values in one statement: SQLite takes 32,766, and some statements name each twice
 _PAUSE = 0.005  # seconds; doubled with each try, up to half a second
 _TRANSIENT = frozenset({"40001", "40P01", "55P03"})  # serialization failure, deadlock, lock not available
+_SERVER_SETTINGS = {
+    "jit": "off",  # compiling costs more than any statement here
+    "plan_cache_mode": "force_generic_plan",  # arrays of any length have one plan, and it is made once a connection
+}
 
 
 class Raced(Exception):
     """Another writer changed what this transaction stands on; it starts again."""
+
+
+class Tx:
+    """An open connection, and what the process knows of the labels."""
+
+    def __init__(self, connection: Connection, known: Labels) -> None:
+        self.connection = connection
+        self.postgres = connection.dialect.name == "postgresql"
+        self._labels = known
+
+    def code(self, label: str) -> int | None:
+        """The number of a label; None where no row can name it."""
+        return self._labels.code(self.connection, label)
+
+    def text(self, code: int) -> str:
+        return self._labels.text(self.connection, code)
+
+    def among(self, column: Any, values: Sequence[Any]) -> ColumnElement[bool]:
+        """That the column is one of the values. One statement for all lengths on PostgreSQL: it need not be planned again."""
+        if self.postgres:
+            return column == any_(literal(list(values), ARRAY(column.type)))  # type: ignore[no-any-return]
+        return column.in_(values)  # type: ignore[no-any-return]
+
+    def rows(
+        self, query: Query, values: Mapping[str, Any] = {}, *, refs: Sequence[Ref] = ()
+    ) -> Sequence[Any]:
+        """The rows of a fixed query. `refs`: the records that its `{refs}` stands for, source by source: SQLite would read
+        the whole table for `(a, b) IN (…)`.
+        """
+        if not refs:
+            return self.connection.execute(query.statement(self.postgres, 0), values).all()
+        by_source: dict[int, list[str]] = defaultdict(list)
+        for source, record in refs:
+            if (code := self.code(source)) is not None:
+                by_source[code].append(record)
+        if not by_source:
+            return ()
+        named: dict[str, Any] = dict(values)
+        for n, (code, records) in enumerate(by_source.items()):
+            named[f"source{n}"], named[f"records{n}"] = code, records
+        return self.connection.execute(query.statement(self.postgres, len(by_source)), named).all()
+
+    def ref(self, row: Any) -> Ref:
+        """The record of a row with `source` and `record_id`."""
+        return (self.text(row.source), row.record_id)
 
 
 class Database:
@@ -48,17 +91,24 @@ class Database:
         self, url: str, *, pool_size: int = 5, connect_args: Mapping[str, Any] | None = None
     ) -> None:
         sqlite = url.startswith("sqlite")
-        options: dict[str, Any] = {} if sqlite else {"pool_size": pool_size, "pool_pre_ping": True}
-        self.engine: AsyncEngine = create_async_engine(url, connect_args=dict(connect_args or {}), **options)
-        self._threads: _Threads | None = None
+        given = dict(connect_args or {})
+        if not sqlite:
+            given["server_settings"] = {**_SERVER_SETTINGS, **given.get("server_settings", {})}
+        options: dict[str, Any] = {} if sqlite else {"pool_size": pool_size}
+        self.engine: AsyncEngine = create_async_engine(url, connect_args=given, **options)
+        self._snapshot = self._direct = self.engine.sync_engine
+        self._writing = self._direct.execution_options(c360_write=True)
+        if not sqlite:
+            self._snapshot = self._direct.execution_options(isolation_level="REPEATABLE READ")
+            # connections of their own, that never begin a transaction and need no tidying up after use
+            options |= {"isolation_level": "AUTOCOMMIT", "pool_reset_on_return": None}
+            self._direct = create_async_engine(url, connect_args=given, **options).sync_engine
+        self._labels = Labels()
+        self._threads: Threads | None = None
         if sqlite:
-            _listen(self.engine.sync_engine)
-            if make_url(url).database not in (
-                None,
-                "",
-                ":memory:",
-            ):  # which is another one for each connection
-                self._threads = _Threads(url, dict(connect_args or {}))
+            listen(self.engine.sync_engine)
+            if make_url(url).database not in (None, "", ":memory:"):  # another one for each connection
+                self._threads = Threads(url, given)
 
     async def ping(self) -> None:
         """Raises what the database raises when it cannot be reached."""
@@ -67,66 +117,76 @@ class Database:
 
     async def aclose(self) -> None:
         await self.engine.dispose()
+        await greenlet_spawn(self._direct.dispose)
         if self._threads is not None:
             await asyncio.to_thread(self._threads.close)
 
-    async def read(self, work: Callable[[Connection], T]) -> T:
-        """Runs `work` on one state of the database."""
-        if self._threads is not None:
-            return await self._threads.read(work)
-        async with self.engine.connect() as connection:
-            if connection.dialect.name == "postgresql":
-                await connection.execution_options(isolation_level="REPEATABLE READ")
-            return await connection.run_sync(work)
+    async def look(self, work: Callable[[Tx], T]) -> T:
+        """Runs `work` outside a transaction: each of its statements sees what is committed when it begins."""
+        return await self._read(self._direct, work, begin=False)
 
-    async def write(self, work: Callable[[Connection], T]) -> T:
+    async def read(self, work: Callable[[Tx], T]) -> T:
+        """Runs `work` on one state of the database."""
+        return await self._read(self._snapshot, work, begin=True)
+
+    async def _read(self, engine: Engine, work: Callable[[Tx], T], *, begin: bool) -> T:
+        if self._threads is not None:
+            return await self._threads.read(self._with_labels(work), begin=begin)
+
+        def run() -> T:
+            with engine.connect() as connection:
+                return work(Tx(connection, self._labels))
+
+        try:
+            return await greenlet_spawn(run)
+        except DBAPIError as error:
+            # the server closed it while it lay in the pool: cheaper to find out now than to ask before each use
+            if not error.connection_invalidated:
+                raise
+        return await greenlet_spawn(run)
+
+    async def write(self, work: Callable[[Tx], T]) -> T:
         """Runs `work` in a transaction of its own, again when another writer got in between."""
         for attempt in range(_TRIES):
             if attempt:
                 await asyncio.sleep(min(0.5, _PAUSE * 2**attempt) * random.random())
             try:
                 if self._threads is not None:
-                    return await self._threads.write(work)
-                async with self.engine.execution_options(c360_write=True).begin() as connection:
-                    return await connection.run_sync(work)
-            except (Raced, IntegrityError):
+                    return await self._threads.write(self._with_labels(work))
+                return await self._write(self._with_labels(work))
+            except (Raced, IntegrityError, _Lost):
                 continue
             except DBAPIError as error:
                 if attempt == _TRIES - 1 or not _is_transient(error):
                     raise
         raise RuntimeError("the identity map is too busy: a change could not be written")
 
+    async def _write(self, work: Callable[[Connection], T]) -> T:
+        def run() -> T:
+            with self._writing.connect() as connection:
+                try:
+                    transaction = connection.begin()
+                    done = work(connection)
+                except DBAPIError as error:
+                    if error.connection_invalidated:
+                        raise _Lost from error
+                    raise
+                transaction.commit()  # whether it arrived cannot be known where the connection is lost here
+                return done
 
-class _Threads:
-    """A SQLite file: one thread that writes, so that writers of this process need not wait in others, and some that read."""
+        return await greenlet_spawn(run)
 
-    def __init__(self, url: str, connect_args: dict[str, Any]) -> None:
-        self._engine: Engine = create_engine(
-            make_url(url).set(drivername="sqlite"), connect_args=connect_args, pool_size=_READERS + 1
-        )
-        _listen(self._engine)
-        self._writer = ThreadPoolExecutor(1, "identity-write")
-        self._readers = ThreadPoolExecutor(_READERS, "identity-read")
+    async def label(self, texts: Iterable[str]) -> None:
+        """Makes labels of the texts that are none yet. Before the transaction that uses them."""
+        if missing := self._labels.missing(texts):
+            await self.write(lambda tx: labels.add(tx.connection, missing))
 
-    async def read(self, work: Callable[[Connection], T]) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._readers, self._read, work)
+    def _with_labels(self, work: Callable[[Tx], T]) -> Callable[[Connection], T]:
+        return lambda connection: work(Tx(connection, self._labels))
 
-    async def write(self, work: Callable[[Connection], T]) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._writer, self._write, work)
 
-    def _read(self, work: Callable[[Connection], T]) -> T:
-        with self._engine.connect() as connection:
-            return work(connection)
-
-    def _write(self, work: Callable[[Connection], T]) -> T:
-        with self._engine.execution_options(c360_write=True).begin() as connection:
-            return work(connection)
-
-    def close(self) -> None:
-        """Waits for what runs."""
-        self._writer.shutdown()
-        self._readers.shutdown()
-        self._engine.dispose()
+class _Lost(Exception):
+    """The connection was lost before anything was committed."""
 
 
 def chunks(items: Sequence[Any]) -> Iterable[Sequence[Any]]:
@@ -134,32 +194,6 @@ def chunks(items: Sequence[Any]) -> Iterable[Sequence[Any]]:
     return (items[i : i + _CHUNK] for i in range(0, len(items), _CHUNK))
 
 
-def among(source: Any, record_id: Any, refs: Iterable[tuple[str, str]]) -> ColumnElement[bool]:
-    """That the two columns name one of the records. SQLite would read the whole table for `(a, b) IN (…)`."""
-    by_source: dict[str, list[str]] = defaultdict(list)
-    for name, record in refs:
-        by_source[name].append(record)
-    parts = [and_(source == name, record_id.in_(records)) for name, records in sorted(by_source.items())]
-    return or_(false(), *parts)
-
-
 def _is_transient(error: DBAPIError) -> bool:
     state = getattr(error.orig, "sqlstate", None) or getattr(error.orig, "pgcode", None)
     return isinstance(error, OperationalError) if state is None else state in _TRANSIENT
-
-
-def _listen(engine: Engine) -> None:
-    event.listen(engine, "connect", _sqlite_connect)
-    event.listen(engine, "begin", _sqlite_begin)
-
-
-def _sqlite_connect(connection: Any, _record: object) -> None:
-    connection.isolation_level = None  # transactions are begun below, not by the driver's guess
-    for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON", "busy_timeout=5000"):
-        connection.execute(f"PRAGMA {pragma}")
-
-
-def _sqlite_begin(connection: Connection) -> None:
-    """Writers queue at the start of their transaction: SQLite cannot wait in the middle of one."""
-    writes = connection.get_execution_options().get("c360_write")
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")

@@ -10,11 +10,11 @@ from collections.abc import Callable, Iterable, Sequence
 from itertools import combinations
 
 import msgspec
-from sqlalchemy import Connection, select
+from sqlalchemy import select
 
 from resolvers.errors import InvalidArgument
-from resolvers.identity import log
-from resolvers.identity.database import Database, Raced
+from resolvers.identity import log, lookup, writing
+from resolvers.identity.database import Database, Raced, Tx
 from resolvers.identity.derivation import (
     PENDING,
     STEWARD,
@@ -27,9 +27,10 @@ from resolvers.identity.derivation import (
     standing,
     undone_events,
 )
-from resolvers.identity.log import Draft, Event, Kind, Part, Written
+from resolvers.identity.log import Event, Kind, Part
 from resolvers.identity.members import Ref
 from resolvers.identity.tables import CustomerRow, MemberRow
+from resolvers.identity.writing import Draft, Written
 
 MAX_REASON = 500
 MAX_MERGED = 50
@@ -57,36 +58,34 @@ class Decisions:
 
     async def merge(self, ids: Sequence[str], *, actor: str, reason: str) -> Decided:
         """Makes these customers one. The oldest id stays, the others redirect to it."""
-        return await self._write(reason, lambda connection: _merge(connection, ids, actor, reason))
+        return await self._write(reason, lambda tx: _merge(tx, ids, actor, reason))
 
     async def split(self, customer_id: str, members: Sequence[Ref], *, actor: str, reason: str) -> Decided:
         """Makes these members of the customer another one; neither links nor reruns bring the two together again."""
-        return await self._write(
-            reason, lambda connection: _split(connection, customer_id, set(members), actor, reason)
-        )
+        return await self._write(reason, lambda tx: _split(tx, customer_id, set(members), actor, reason))
 
     async def confirm(self, a: Ref, b: Ref, *, actor: str, reason: str) -> Decided:
         """The two records are one person, and so are their customers."""
-        return await self._write(reason, lambda connection: _confirm(connection, a, b, actor, reason))
+        return await self._write(reason, lambda tx: _confirm(tx, a, b, actor, reason))
 
     async def reject(self, a: Ref, b: Ref, *, actor: str, reason: str) -> Decided:
         """The two records are different people: a cannot-link, until it is overruled or undone."""
-        return await self._write(reason, lambda connection: _reject(connection, a, b, actor, reason))
+        return await self._write(reason, lambda tx: _reject(tx, a, b, actor, reason))
 
     async def undo(self, event_id: int, *, actor: str, reason: str) -> Decided:
         """Takes an event back, a decision or an automatic link; an undo can be undone like any other event."""
-        return await self._write(reason, lambda connection: _undo(connection, event_id, actor, reason))
+        return await self._write(reason, lambda tx: _undo(tx, event_id, actor, reason))
 
-    async def _write(self, reason: str, work: Callable[[Connection], Decided]) -> Decided:
+    async def _write(self, reason: str, work: Callable[[Tx], Decided]) -> Decided:
         if not reason.strip() or len(reason) > MAX_REASON:
             raise InvalidArgument("reason", f"reason must have between 1 and {MAX_REASON} characters")
         return await self._database.write(work)
 
 
-def _merge(connection: Connection, ids: Sequence[str], actor: str, reason: str) -> Decided:
+def _merge(tx: Tx, ids: Sequence[str], actor: str, reason: str) -> Decided:
     if not 2 <= len(ids) <= MAX_MERGED:
         raise InvalidArgument("ids", f"ids must name between 2 and {MAX_MERGED} customers")
-    part = log.load(connection, _records(connection, ids, "ids"), lock=True)
+    part = log.load(tx, _records(tx, ids, "ids"), lock=True)
     found = sorted({_current(part, i) for i in ids})
     clusters = [part.customer(i) for i in found]
     if len(clusters) < 2:
@@ -95,11 +94,11 @@ def _merge(connection: Connection, ids: Sequence[str], actor: str, reason: str) 
     pairs = [pair_of(first, oldest(c, part.graph.records)) for c in clusters[1:]]
     for a, b in combinations(clusters, 2):
         pairs += _kept_apart(part, a, b)
-    return _append(connection, part, Kind.MERGE, actor, reason, same=pairs, about=[first])
+    return _append(tx, part, Kind.MERGE, actor, reason, same=pairs, about=[first])
 
 
-def _confirm(connection: Connection, a: Ref, b: Ref, actor: str, reason: str) -> Decided:
-    part = _load_pair(connection, a, b)
+def _confirm(tx: Tx, a: Ref, b: Ref, actor: str, reason: str) -> Decided:
+    part = _load_pair(tx, a, b)
     together = part.owner(a) == part.owner(b)
     verdict = _verdict(part, a, b)
     if together and verdict is Verdict.SAME:
@@ -107,18 +106,18 @@ def _confirm(connection: Connection, a: Ref, b: Ref, actor: str, reason: str) ->
     pairs = [pair_of(a, b)]
     if not together:
         pairs += _kept_apart(part, part.customer(part.owner(a)), part.customer(part.owner(b)))
-    return _append(connection, part, Kind.CONFIRM, actor, reason, same=pairs, about=[a, b])
+    return _append(tx, part, Kind.CONFIRM, actor, reason, same=pairs, about=[a, b])
 
 
-def _reject(connection: Connection, a: Ref, b: Ref, actor: str, reason: str) -> Decided:
-    part = _load_pair(connection, a, b)
+def _reject(tx: Tx, a: Ref, b: Ref, actor: str, reason: str) -> Decided:
+    part = _load_pair(tx, a, b)
     if _verdict(part, a, b) is Verdict.DIFFERENT and pair_of(a, b) not in part.derived.questions:
         return _unchanged(part, [part.owner(a), part.owner(b)])
-    return _append(connection, part, Kind.REJECT, actor, reason, different=[pair_of(a, b)], about=[a, b])
+    return _append(tx, part, Kind.REJECT, actor, reason, different=[pair_of(a, b)], about=[a, b])
 
 
-def _split(connection: Connection, customer_id: str, members: set[Ref], actor: str, reason: str) -> Decided:
-    part = log.load(connection, {*_records(connection, [customer_id], "id"), *members}, lock=True)
+def _split(tx: Tx, customer_id: str, members: set[Ref], actor: str, reason: str) -> Decided:
+    part = log.load(tx, {*_records(tx, [customer_id], "id"), *members}, lock=True)
     cluster = part.customer(_current(part, customer_id))
     rest = cluster - members
     if not members:
@@ -135,29 +134,28 @@ def _split(connection: Connection, customer_id: str, members: set[Ref], actor: s
     apart = sorted(pair_of(a, b) for a in members for b in rest)
     together = [*_holding(part, members, apart), *_holding(part, rest, apart)]
     about = [min(rest), min(members)]
-    return _append(connection, part, Kind.SPLIT, actor, reason, same=together, different=apart, about=about)
+    return _append(tx, part, Kind.SPLIT, actor, reason, same=together, different=apart, about=about)
 
 
-def _undo(connection: Connection, event_id: int, actor: str, reason: str) -> Decided:
-    base = _undone_in_the_end(connection, event_id)
-    edges = log.edges_of_event(connection, base)
-    if not edges:
+def _undo(tx: Tx, event_id: int, actor: str, reason: str) -> Decided:
+    base = _undone_in_the_end(tx, event_id)
+    refs = log.records_of_event(tx, base)
+    if not refs:
         raise InvalidArgument(
             "id", "id is an event that decided nothing: it only brought a record into the map"
         )
-    refs = {ref for edge in edges for ref in edge.pair}
-    part = log.load(connection, refs, lock=True)
+    part = log.load(tx, refs, lock=True)
     if event_id in undone_events(part.graph.undos):
         return _unchanged(part, sorted({part.owner(ref) for ref in refs}))
     draft = Draft(kind=Kind.UNDO, actor=actor, reason=reason, undoes=event_id)
-    return _decided(log.append(connection, part, draft), refs)
+    return _decided(writing.append(tx, part, draft), refs)
 
 
-def _undone_in_the_end(connection: Connection, event_id: int) -> int:
+def _undone_in_the_end(tx: Tx, event_id: int) -> int:
     """The event that is no undo: itself, or what it takes back."""
     current = event_id
     while True:
-        event = log.events(connection, [current]).get(current) if 0 < current < 2**31 else None
+        event = log.events(tx, [current]).get(current) if 0 < current < 2**31 else None
         if event is None:
             raise InvalidArgument("id", "id is no event of the identity map")
         if event.undoes is None:
@@ -166,7 +164,7 @@ def _undone_in_the_end(connection: Connection, event_id: int) -> int:
 
 
 def _append(
-    connection: Connection,
+    tx: Tx,
     part: Part,
     kind: Kind,
     actor: str,
@@ -177,13 +175,13 @@ def _append(
     about: Iterable[Ref],
 ) -> Decided:
     verdicts = {**dict.fromkeys(same, Verdict.SAME), **dict.fromkeys(different, Verdict.DIFFERENT)}
-    tokens = log.tokens_of(connection, {ref for pair in verdicts for ref in pair})
+    tokens = log.tokens_of(tx, {ref: part.numbers[ref] for pair in verdicts for ref in pair})
     edges = [
         msgspec.structs.replace(_decision(a, b, verdict), rests_on=log.rests_on(a, b, tokens))
         for (a, b), verdict in sorted(verdicts.items())
     ]
     draft = Draft(kind=kind, actor=actor, reason=reason, edges=tuple(edges))
-    return _decided(log.append(connection, part, draft), about)
+    return _decided(writing.append(tx, part, draft), about)
 
 
 def _decision(a: Ref, b: Ref, verdict: Verdict) -> Edge:
@@ -201,16 +199,18 @@ def _unchanged(part: Part, ids: Iterable[str]) -> Decided:
     return Decided(customers=tuple(sorted(set(ids))), event=None, touched=frozenset(part.derived.customers))
 
 
-def _records(connection: Connection, ids: Sequence[str], argument: str) -> set[Ref]:
+def _records(tx: Tx, ids: Sequence[str], argument: str) -> set[Ref]:
     """The records of these customers, or of those that they redirect to."""
-    rows = connection.execute(select(CustomerRow.id, CustomerRow.merged_into).where(CustomerRow.id.in_(ids)))
-    current = {row.id: row.merged_into or row.id for row in rows}
+    asked = {i for i in ids if lookup.is_id(i)}
+    found = tx.connection.execute(
+        select(CustomerRow.id, CustomerRow.merged_into).where(tx.among(CustomerRow.id, sorted(asked)))
+    )
+    current = {row.id: row.merged_into or row.id for row in found}
     if len(current) < len(set(ids)):
         raise InvalidArgument(argument, f"{argument} names a customer that the identity map does not know")
-    members = connection.execute(
-        select(MemberRow.source, MemberRow.record_id).where(MemberRow.customer_id.in_(set(current.values())))
-    )
-    return {(row.source, row.record_id) for row in members}
+    of_them = tx.among(MemberRow.customer_id, sorted(set(current.values())))
+    members = tx.connection.execute(select(MemberRow.source, MemberRow.record_id).where(of_them))
+    return {tx.ref(row) for row in members}
 
 
 def _current(part: Part, customer_id: str) -> str:
@@ -220,15 +220,15 @@ def _current(part: Part, customer_id: str) -> str:
     return found.merged_into or found.id
 
 
-def _load_pair(connection: Connection, a: Ref, b: Ref) -> Part:
+def _load_pair(tx: Tx, a: Ref, b: Ref) -> Part:
     if a == b:
         raise InvalidArgument("b", "b is the same record as a")
-    known = log.owners(connection, [a, b])
+    known = log.owners(tx, [a, b])
     for argument, ref in (("a", a), ("b", b)):
         if ref not in known:
             text = f"{argument} is no record that the identity map knows: look its customer up first"
             raise InvalidArgument(argument, text)
-    return log.load(connection, [a, b], lock=True)
+    return log.load(tx, [a, b], lock=True)
 
 
 def _verdict(part: Part, a: Ref, b: Ref) -> Verdict | None:

@@ -3,7 +3,8 @@
 Pure functions, no I/O. The rules, in order:
 
 1. An event that was undone counts for nothing; an undo that was undone counts for nothing either.
-2. Of a steward's verdicts on a pair, the newest stands; of automatic ones, the newest of each rule and key (or model).
+2. Of a steward's verdicts on a pair, the newest stands; of automatic ones, the newest of each rule and key (or model). A
+   score that does not say "same" takes the place of all older automatic links of the pair: the records have changed.
 3. "Same" edges join, strongest first: stewards' before automatic ones, among stewards' the newest first, among automatic
    ones by confidence, then the older first. An edge that would join two records which a steward holds to be different is
    left out. So a steward's "different" wins however the two are connected, and the weakest connection is the one cut.
@@ -15,7 +16,6 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
 from enum import StrEnum
 
 import msgspec
@@ -85,7 +85,6 @@ class Seen(msgspec.Struct, frozen=True, kw_only=True):
 
     ref: Ref
     event: int
-    at: datetime
 
 
 class Anchor(msgspec.Struct, frozen=True, kw_only=True):
@@ -94,7 +93,6 @@ class Anchor(msgspec.Struct, frozen=True, kw_only=True):
     id: str
     ref: Ref
     event: int
-    at: datetime
 
 
 class Graph(msgspec.Struct, frozen=True, kw_only=True):
@@ -129,7 +127,6 @@ class MemberState(msgspec.Struct, frozen=True, kw_only=True):
     ref: Ref
     customer_id: str
     event: int
-    linked_at: datetime
     confidence: float
 
 
@@ -139,7 +136,6 @@ class CustomerState(msgspec.Struct, frozen=True, kw_only=True):
     id: str
     ref: Ref
     event: int
-    created_at: datetime
     merged_into: str | None
 
 
@@ -180,7 +176,9 @@ def standing(graph: Graph) -> tuple[Edge, ...]:
     newest: dict[tuple[object, ...], Edge] = {}
     for edge in sorted((e for e in graph.edges if e.event not in undone), key=_age):
         newest[(edge.pair, *family(edge))] = edge
-    return tuple(sorted(newest.values(), key=_strength))
+    doubted = {e.pair: e.event for e in newest.values() if e.is_scored and e.verdict is not Verdict.SAME}
+    kept = (e for e in newest.values() if e.by_steward or e.event >= doubted.get(e.pair, 0))
+    return tuple(sorted(kept, key=_strength))
 
 
 def family(edge: Edge) -> tuple[str, bytes | None]:
@@ -260,14 +258,13 @@ def derive(graph: Graph, parts: Partition) -> Derived:
     confidence = _confidence(parts, cluster_of)
     members = {
         ref: MemberState(
-            ref=ref, customer_id=ids[cluster_of[ref]], event=seen.event, linked_at=seen.at,
-            confidence=confidence.get(ref, 1.0),
+            ref=ref, customer_id=ids[cluster_of[ref]], event=seen.event, confidence=confidence.get(ref, 1.0)
         )
         for ref, seen in graph.records.items()
     }  # fmt: skip
     customers = {
         a.id: CustomerState(
-            id=a.id, ref=a.ref, event=a.event, created_at=a.at,
+            id=a.id, ref=a.ref, event=a.event,
             merged_into=None if ids[cluster_of[a.ref]] == a.id else ids[cluster_of[a.ref]],
         )
         for a in graph.anchors

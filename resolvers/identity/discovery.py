@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
@@ -11,7 +11,6 @@ from adapters.base import Found, KeyType, MatchKey
 from adapters.records import Profile
 from resolvers.errors import FieldPath
 from resolvers.identity import keys as match_keys
-from resolvers.identity.linking import Candidate, Cluster, candidate, clusters
 from resolvers.identity.members import Ref
 from resolvers.identity.options import IdentityOptions
 from resolvers.loading import Loader, Outcome
@@ -24,15 +23,18 @@ MAX_KEYS = 200
 """Keys one discovery asks the sources for, so that a crowded record cannot make it grow without bound."""
 
 
-class Discovery(msgspec.Struct, kw_only=True):
-    """What was found: all people among the records, the records that carry what was asked, and what the keys are worth."""
+class Discovery(msgspec.Struct, frozen=True, kw_only=True):
+    """What was found: all records, those that carry what was asked for, and what is to be known of the keys.
 
-    clusters: Sequence[Cluster] = ()
-    hits: set[Ref] = msgspec.field(default_factory=set)
-    asked: set[MatchKey] = msgspec.field(
-        default_factory=set
-    )  # canonical, asked of every source without a failure
-    shared: frozenset[MatchKey] = frozenset()
+    `asked`: canonical keys that every source answered for. `crowded`: keys that more records carry than a source lists.
+    `external`: pairs of which the first record names the second by its number.
+    """
+
+    profiles: Mapping[Ref, Profile]
+    hits: frozenset[Ref] = frozenset()
+    asked: frozenset[MatchKey] = frozenset()
+    crowded: frozenset[MatchKey] = frozenset()
+    external: frozenset[tuple[Ref, Ref]] = frozenset()
 
 
 async def discover(
@@ -44,7 +46,7 @@ async def discover(
     profiles: Sequence[Profile] = (),
     path: FieldPath | None = None,
 ) -> Discovery:
-    """Finds the people behind `keys`, or the other records of the people in `profiles`."""
+    """Finds the records behind `keys`, or the other records of the people in `profiles`."""
     search = _Search(sources, loader, options, path)
     search.add(profiles)
     hits = await search.ask(keys)
@@ -54,10 +56,13 @@ async def discover(
         if not fresh and not foreign:
             break
         await asyncio.gather(search.ask(fresh), search.read(foreign))
-    people, shared = clusters(
-        list(search.candidates.values()), crowded=frozenset(search.crowded), external=search.external
+    return Discovery(
+        profiles=search.profiles,
+        hits=frozenset(hits),
+        asked=frozenset(search.answered()),
+        crowded=frozenset(search.crowded),
+        external=frozenset(search.external),
     )
-    return Discovery(clusters=people, hits=hits, asked=search.answered(), shared=shared)
 
 
 class _Search:
@@ -67,7 +72,7 @@ class _Search:
         self, sources: Sources, loader: Loader, options: IdentityOptions, path: FieldPath | None
     ) -> None:
         self._sources, self._loader, self._options, self._path = sources, loader, options, path
-        self.candidates: dict[Ref, Candidate] = {}
+        self.profiles: dict[Ref, Profile] = {}
         self.crowded: set[MatchKey] = set()
         self.external: list[tuple[Ref, Ref]] = []
         self._asked: set[MatchKey] = set()
@@ -76,9 +81,7 @@ class _Search:
 
     def add(self, profiles: Iterable[Profile]) -> None:
         for profile in profiles:
-            self.candidates.setdefault(
-                (profile.source, profile.id), candidate(profile, self._options.default_country)
-            )
+            self.profiles.setdefault((profile.source, profile.id), profile)
 
     async def ask(self, keys: Sequence[MatchKey]) -> set[Ref]:
         """Asks every source that can search them, all at once; returns the records that carry them."""
@@ -113,8 +116,8 @@ class _Search:
         room = max(0, limit - len(self._asked))
         fresh = {
             key
-            for c in self.candidates.values()
-            for key in match_keys.of_profile(c.profile, self._options.default_country)
+            for profile in self.profiles.values()
+            for key in match_keys.of_profile(profile, self._options.default_country)
             if key not in self._asked
             and not match_keys.is_role(key)
             and match_keys.canonical(key) not in self.crowded
@@ -124,15 +127,15 @@ class _Search:
     def foreign_records(self) -> list[Ref]:
         """Records of other sources that the records so far name by an external id."""
         named: list[Ref] = []
-        for ref, each in self.candidates.items():
-            for external in each.profile.external_ids:
+        for ref, profile in self.profiles.items():
+            for external in profile.external_ids:
                 source = self._options.external_ids.get((ref[0], external.system))
                 if source is None or source not in self._sources:
                     continue
                 other = (source, external.value)
                 if (ref, other) not in self.external:
                     self.external.append((ref, other))
-                if other not in self.candidates and other not in self._read:
+                if other not in self.profiles and other not in self._read:
                     named.append(other)
         self._read |= set(named)
         return named

@@ -1,8 +1,9 @@
 """Match keys: raw values made comparable, and the values that are no key of a person.
 
 A key has two forms. The *search* form is what sources are asked for (an address in lower case, a phone in E.164). The
-*canonical* form is what links and what is remembered: there, a plus-tag is left out, because `ada+shop@` and `ada@` are
-one mailbox (RFC 5233 sub-addressing).
+The *canonical*
+form is what links and what is remembered, one text for one mailbox: there, a plus-tag is left out, because `ada+shop@` and
+`ada@` are one (RFC 5233 sub-addressing), and so are the dots of a Gmail address.
 """
 
 from __future__ import annotations
@@ -38,11 +39,17 @@ _BLOCKED_LOCAL_PARTS = frozenset(
 _BLOCKED_ADDRESSES = frozenset(
     {"a@a.com", "x@x.com", "test@test.com", "email@example.com", "user@example.com"}
 )
+MAX_EMAIL, MAX_PHONE = 320, 64
+"""Characters beyond which a value is no address or number of anybody: RFC 5321 ends at 320, E.164 at 15 digits."""
+MAX_VALUES = 50
+"""E-mail addresses and phone numbers of one record that are keys."""
 _ORDINALS = re.compile(r"[._-]?\d+$")
 
 
 def email(value: str) -> str | None:
     """The search form of an e-mail address, or None where it is not one. International addresses are kept."""
+    if len(value) > MAX_EMAIL:
+        return None
     try:
         checked = validate_email(value.strip(), check_deliverability=False, test_environment=True)
     except EmailNotValidError:
@@ -55,6 +62,8 @@ def phone(value: str, country: str | None, *, valid: bool = True) -> str | None:
 
     Without `valid` an international number need only be possible, since numbering plans change.
     """
+    if len(value) > MAX_PHONE:
+        return None
     value = re.sub(r"^\s*00", "+", value)
     try:
         parsed = phonenumbers.parse(value, country)
@@ -67,11 +76,14 @@ def phone(value: str, country: str | None, *, valid: bool = True) -> str | None:
 
 
 def canonical(key: MatchKey) -> MatchKey:
-    """The form that links: for e-mail addresses without a plus-tag, else the key itself."""
+    """The form that links: one text for one mailbox. For what is no e-mail address, the key itself."""
     if key.type is not KeyType.EMAIL:
         return key
     local, _, domain = key.value.rpartition("@")
-    return MatchKey(KeyType.EMAIL, f"{local.partition('+')[0] or local}@{domain}")
+    local = local.partition("+")[0] or local
+    if domain in ("gmail.com", "googlemail.com"):  # there, dots mean nothing and both names are one
+        local, domain = local.replace(".", "") or local, "gmail.com"
+    return MatchKey(KeyType.EMAIL, f"{local}@{domain}")
 
 
 def is_blocked(key: MatchKey) -> bool:
@@ -86,19 +98,28 @@ def is_blocked(key: MatchKey) -> bool:
 
 def is_role(key: MatchKey) -> bool:
     """Addresses that belong to a function or a household, not to a person: info@, office@, familie.weber@ …"""
+    return not _local_words(key).isdisjoint(ROLE_LOCAL_PARTS | _HOUSEHOLD_WORDS)
+
+
+def is_household(key: MatchKey) -> bool:
+    """Addresses that say that they are a family's: familie.weber@, haus-lindner@."""
+    return not _local_words(key).isdisjoint(_HOUSEHOLD_WORDS)
+
+
+def _local_words(key: MatchKey) -> set[str]:
+    """The part before the @, whole and in words; nothing where it is no e-mail address."""
     if key.type is not KeyType.EMAIL:
-        return False
+        return set()
     local = _ORDINALS.sub("", key.value.partition("@")[0].partition("+")[0])
-    words = {local, *re.split(r"[._-]", local)}
-    return not words.isdisjoint(ROLE_LOCAL_PARTS | _HOUSEHOLD_WORDS)
+    return {local, *re.split(r"[._-]", local)}
 
 
 def of_profile(profile: Profile, default_country: str | None) -> Iterator[MatchKey]:
     """The search keys that a record carries: its e-mail addresses and phone numbers, blocked values left out."""
-    for address in profile.emails:
+    for address in profile.emails[:MAX_VALUES]:
         if (value := email(address.value)) and not is_blocked(key := MatchKey(KeyType.EMAIL, value)):
             yield key
-    for number in profile.phones:
+    for number in profile.phones[:MAX_VALUES]:
         if (e164 := phone(number.value, country_of(profile) or default_country)) and not is_blocked(
             key := MatchKey(KeyType.PHONE, e164)
         ):
@@ -113,14 +134,14 @@ def country_of(profile: Profile) -> str | None:
 
 def asked_email(value: str, argument: str) -> MatchKey:
     """The key of an argument; raises InvalidArgument where it is no e-mail address."""
-    if len(value) > 320 or (found := email(value)) is None:
+    if (found := email(value)) is None:
         raise InvalidArgument(argument, f"{argument} is not an e-mail address (expected name@example.org)")
     return MatchKey(KeyType.EMAIL, found)
 
 
 def asked_phone(value: str, argument: str, default_country: str | None) -> MatchKey:
     """The key of an argument; raises InvalidArgument where it is no phone number."""
-    if len(value) > 64 or (found := phone(value, default_country, valid=False)) is None:
+    if (found := phone(value, default_country, valid=False)) is None:
         national = f" or a number of {default_country}" if default_country else ""
         raise InvalidArgument(
             argument, f"{argument} is not a phone number (expected E.164 such as +493012345678{national})"

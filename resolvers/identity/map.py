@@ -20,10 +20,12 @@ from resolvers.identity import keys as match_keys
 from resolvers.identity.decisions import Decided
 from resolvers.identity.discovery import Discovery, discover
 from resolvers.identity.fan_out import FanOut
-from resolvers.identity.linking import CONFIDENCE, Cluster, Link
+from resolvers.identity.lookup import MOST_CARRIERS, together
+from resolvers.identity.matching.model import Model, default
 from resolvers.identity.members import Ref
 from resolvers.identity.options import IdentityOptions
-from resolvers.identity.store import Edge, IdentityStore, KnownKey, NewLinks, StoredCustomer, Verdict
+from resolvers.identity.resolution import Resolver, Settled
+from resolvers.identity.store import IdentityStore, KnownKey, StoredCustomer
 from resolvers.identity.tokens import Token, Tokens
 from resolvers.loading import Loader
 from resolvers.sources import Sources
@@ -35,13 +37,21 @@ class IdentityMap:
     """Whose records are whose. One for the whole process; nothing in it depends on who asks."""
 
     def __init__(
-        self, store: IdentityStore, tokens: Tokens, cache: Cache, sources: Sources, options: IdentityOptions
+        self,
+        store: IdentityStore,
+        tokens: Tokens,
+        cache: Cache,
+        sources: Sources,
+        options: IdentityOptions,
+        model: Model | None = None,
     ) -> None:
+        """`model` holds the weights of matching; by default those that ship with the product."""
         self.store = store
         self.options = options
         self._tokens = tokens
         self._cache = cache
         self._sources = sources
+        self._resolver = Resolver(store, tokens, sources, options, model or default())
 
     async def customers(self, ids: Sequence[str]) -> Mapping[str, StoredCustomer]:
         """Customers by id, also by ids that were merged away; unknown ids are missing."""
@@ -60,12 +70,44 @@ class IdentityMap:
         """The customers that carry a key: none, the one, or several when it is shared."""
         canonical = match_keys.canonical(key)
         if key.type in (KeyType.EMAIL, KeyType.PHONE) and not match_keys.is_blocked(canonical):
-            known = (await self.store.keys([self._tokens.of(canonical)]))[self._tokens.of(canonical)]
+            known = (await self._known([canonical]))[canonical]
             if self._is_fresh(known) and known.customers and not known.shared:
                 return known.customers
         found = await discover(self._sources, loader, self.options, keys=[key], path=path)
-        clusters = [c for c in found.clusters if c.refs & found.hits]
-        return await self._remember(found, clusters)
+        found, carriers, silent = await self._with_known(found, canonical, loader, path)
+        customers = await self._settle(found, found.hits | carriers, loader, path)
+        believed = await self.store.by_records(silent) if silent else {}
+        return tuple(
+            sorted({*(customers[ref] for ref in found.hits if ref in customers), *believed.values()})
+        )
+
+    async def _with_known(
+        self, found: Discovery, key: MatchKey, loader: Loader, path: FieldPath | None
+    ) -> tuple[Discovery, frozenset[Ref], frozenset[Ref]]:
+        """The records that the map knows by the key are read too: a source may list `ada+shop@` under no other spelling.
+        Then those of them that were read, and those that cannot be read now: for them, the map is believed.
+        """
+        forms = [(token, MOST_CARRIERS) for token in self._tokens.forms(key)]
+        carriers = await self.store.candidates(forms, MOST_CARRIERS)
+        missing = [ref for ref in carriers if ref not in found.profiles and ref[0] in self._sources]
+        outcomes = await asyncio.gather(*(loader.profile(*ref, frozenset(), path) for ref in missing))
+        read = {ref: o.value for ref, o in zip(missing, outcomes, strict=True) if o.value is not None}
+        silent = frozenset(ref for ref, o in zip(missing, outcomes, strict=True) if o.failure is not None)
+        hits = found.hits | {ref for ref, profile in read.items() if key in self._keys(profile)}
+        return (
+            msgspec.structs.replace(found, profiles={**found.profiles, **read}, hits=hits),
+            frozenset(read),
+            silent,
+        )
+
+    async def _known(self, keys: Iterable[MatchKey]) -> Mapping[MatchKey, KnownKey]:
+        """What is known of canonical keys, under whatever secret it is kept."""
+        forms = {key: self._tokens.forms(key) for key in keys}
+        known = await self.store.keys([token for tokens in forms.values() for token in tokens])
+        return {key: together(known[token] for token in tokens) for key, tokens in forms.items()}
+
+    def _keys(self, profile: Profile) -> set[MatchKey]:
+        return {match_keys.canonical(k) for k in match_keys.of_profile(profile, self.options.default_country)}
 
     async def by_record(self, ref: Ref, loader: Loader, path: FieldPath | None = None) -> str | None:
         """The customer of a record; None where the source does not have it."""
@@ -86,31 +128,31 @@ class IdentityMap:
         fresh = [p for p, ref in zip(profiles, refs, strict=True) if ref not in known]
         if fresh:
             found = await discover(self._sources, loader, self.options, profiles=fresh, path=path)
-            wanted = {(p.source, p.id) for p in fresh}
-            clusters = [c for c in found.clusters if c.refs & wanted]
-            owners = await self._owners(found, clusters)
-            known.update({ref: owners[ref] for c in clusters for ref in c.refs & wanted})
+            known |= await self._settle(found, frozenset((p.source, p.id) for p in fresh), loader, path)
         return known
 
     async def learn(
         self, profiles: Sequence[Profile], loader: Loader, path: FieldPath | None = None
-    ) -> Mapping[Ref, str]:
-        """Takes in records as they are now, known or new, and returns the customer of each. The way of `sync`: the sources
-        are not searched for the records' keys, only records that the map proposes are read for comparison.
+    ) -> Settled:
+        """Takes in records as they are now, known or new, and returns whose they are. The way of `sync`: the sources are not
+        searched for the records' keys, only records that the map proposes are read for comparison.
         """
-        return await self.by_profiles(profiles, loader, path)
+        found = Discovery(profiles={(p.source, p.id): p for p in profiles})
+        done = await self._resolver.settle(found, frozenset(found.profiles), loader, path)
+        await self._drop(done.touched)
+        return done
 
     async def shared(self, keys: Iterable[MatchKey]) -> frozenset[MatchKey]:
         """Which of these keys are no key of one person: role addresses, and those that discovery found several people on."""
         canonical = {k: match_keys.canonical(k) for k in keys}
-        known = await self.store.keys([self._tokens.of(c) for c in canonical.values()])
+        known = await self._known(set(canonical.values()))
         return frozenset(
             key
             for key, form in canonical.items()
             if match_keys.is_role(form)
             or match_keys.is_blocked(form)
-            or known[self._tokens.of(form)].shared
-            or len(known[self._tokens.of(form)].customers) > 1
+            or known[form].shared
+            or len(known[form].customers) > 1
         )
 
     async def merge(self, ids: Sequence[str], *, actor: str, reason: str) -> Decided:
@@ -148,44 +190,29 @@ class IdentityMap:
         age = timedelta(seconds=self.options.rediscover_after)
         return known.discovered_at is not None and datetime.now(UTC) - known.discovered_at < age
 
-    async def _remember(self, found: Discovery, clusters: Sequence[Cluster]) -> tuple[str, ...]:
-        """The customers of the records that carry what was asked for."""
-        owners = await self._owners(found, clusters)
-        return tuple(sorted({owners[ref] for c in clusters for ref in c.refs & found.hits}))
+    async def _settle(
+        self, found: Discovery, wanted: frozenset[Ref], loader: Loader, path: FieldPath | None
+    ) -> Mapping[Ref, str]:
+        """The customers of the wanted records, remembered together with what the asked keys are worth."""
+        done = await self._resolver.settle(found, wanted, loader, path)
+        await self.store.discovered(self._asked(found, done))
+        await self._drop(done.touched)
+        return done.customers
 
-    async def _owners(self, found: Discovery, clusters: Sequence[Cluster]) -> Mapping[Ref, str]:
-        """Remembers the clusters and returns the customer of each of their records."""
-        done = [await self.store.remember(self._links(c)) for c in clusters]
-        await self.store.discovered(self._verdicts(found, clusters))
-        await self._drop({i for d in done for i in d.touched})
-        # asked anew: a later cluster may have changed what an earlier one led to
-        return await self.store.by_records([ref for c in clusters for ref in c.refs])
+    def _asked(self, found: Discovery, done: Settled) -> dict[Token, FanOut]:
+        """The class of each asked key. A key counts as discovered only when everybody who carries it is remembered; that
+        several people share it is worth knowing in any case.
+        """
+        strangers = {key for ref in done.left_out for key in self._keys(found.profiles[ref])}
+        classes = {key: done.fan_out.get(self._tokens.of(key), FanOut.PERSONAL) for key in found.asked}
+        return {
+            self._tokens.of(key): fan_out
+            for key, fan_out in classes.items()
+            if fan_out is not FanOut.PERSONAL or key not in strangers
+        }
 
     async def _drop(self, ids: Iterable[str]) -> None:
         await self._cache.drop([f"customer:{i}" for i in sorted(ids)])
-
-    def _verdicts(self, found: Discovery, remembered: Sequence[Cluster]) -> dict[Token, FanOut]:
-        """What the asked keys are worth, by token. A key counts as discovered only when everybody who carries it is remembered;
-        that several people share it is worth knowing in any case."""
-        others = {k for c in found.clusters if c not in remembered for k in c.keys}
-        return {
-            self._tokens.of(k): FanOut.HOUSEHOLD if k in found.shared else FanOut.PERSONAL
-            for k in found.asked
-            if k in found.shared or k not in others
-        }
-
-    def _links(self, cluster: Cluster) -> NewLinks:
-        return NewLinks(
-            records=tuple(sorted(cluster.refs)),
-            edges=tuple(self._edge(link) for link in cluster.links),
-            tokens=tuple((self._tokens.of(k), c.ref) for c in cluster.candidates for k in c.keys),
-        )
-
-    def _edge(self, link: Link) -> Edge:
-        return Edge(
-            event=0, a=link.a, b=link.b, verdict=Verdict.SAME, origin=link.rule.value, confidence=CONFIDENCE[link.rule],
-            key_type=link.key.type.value if link.key else None, token=self._tokens.of(link.key) if link.key else None,
-        )  # fmt: skip
 
 
 class SharedKeys:

@@ -14,7 +14,8 @@ import msgspec
 from rapidfuzz.distance import OSA
 
 from adapters.records import Profile
-from resolvers.identity.nicknames import NICKNAMES
+from resolvers.identity.nicknames import KNOWN, NICKNAMES
+from resolvers.identity.scripts import is_latin
 
 
 class Agreement(IntEnum):
@@ -43,13 +44,22 @@ _PARTICLES = frozenset(
 _LETTERS = str.maketrans(
     {"ß": "ss", "ł": "l", "ı": "i", "ø": "o", "đ": "d", "æ": "ae", "œ": "oe", "þ": "th", "ð": "d"}
 )
+HOUSEHOLD = frozenset(
+    "familie family fam famille familia famiglia rodzina aile ailesi kazoku household haushalt".split()
+)
+"""Words for a household where a name should stand."""
+_NO_ACCENT = frozenset({0, 8})
+"""Combining classes that are kept: no mark at all, and the voicing of kana, which makes another syllable."""
 _WORDS = re.compile(r"[^\W\d_]+", re.UNICODE)
 
 
 def fold(text: str) -> str:
     """Case and accents left out: "Łukasz YILMAZ" and "lukasz yilmaz" are one."""
     lowered = unicodedata.normalize("NFKC", text).casefold().translate(_LETTERS)
-    return "".join(c for c in unicodedata.normalize("NFKD", lowered) if not unicodedata.combining(c))
+    bare = "".join(
+        c for c in unicodedata.normalize("NFKD", lowered) if unicodedata.combining(c) in _NO_ACCENT
+    )
+    return unicodedata.normalize("NFC", bare)
 
 
 def _words(text: str | None) -> tuple[str, ...]:
@@ -90,8 +100,38 @@ def _parts(given: str, family: str) -> PersonName:
     return PersonName(given=g, family=f, latin=_is_latin(g + f))
 
 
+@lru_cache(maxsize=20_000)
+def name_in_address(address: str) -> PersonName:
+    """The name that an e-mail address is made of, such as anna.weber@ or weberanna@; empty where it is none for certain.
+
+    One part must be an everyday given name, or an initial; a.weber@ and familie.weber@ name a family only.
+    """
+    parts = _words(re.sub(r"[\d._+-]+", " ", address.rpartition("@")[0]))
+    if len(parts) == 1:
+        parts = _taken_apart(parts[0])
+    if len(parts) != 2:
+        return PersonName()
+    if home := [p for p in parts if p in HOUSEHOLD]:
+        return PersonName(family=tuple(p for p in parts if p not in home))
+    given, family = parts if parts[0] in KNOWN or parts[1] not in KNOWN else parts[::-1]
+    if len(family) < 3 or (given not in KNOWN and len(given) > 1):
+        return PersonName()
+    return PersonName(
+        given=(given,) if len(given) > 1 else (), family=(family,)
+    )  # a. may be Geli, who is Angelika
+
+
+def _taken_apart(word: str) -> tuple[str, ...]:
+    """annaweber and weberanna; not annalena, which is two given names."""
+    cuts = [(word[:at], word[at:]) for at in range(3, len(word) - 2)]
+    if any(g in KNOWN and f in KNOWN for g, f in cuts):
+        return ()
+    known = [(g, f) if g in KNOWN else (f, g) for g, f in cuts if g in KNOWN or f in KNOWN]
+    return max(known, key=lambda names: len(names[0]), default=())
+
+
 def _is_latin(words: tuple[str, ...]) -> bool:
-    return all(unicodedata.name(c, "").startswith("LATIN") for w in words for c in w)
+    return all(is_latin(w) for w in words)
 
 
 def compare(a: PersonName, b: PersonName) -> Agreement:
@@ -127,12 +167,12 @@ def _given(a: tuple[str, ...], b: tuple[str, ...]) -> Agreement:
 def _same_given(a: str, b: str) -> bool:
     if a == b or _unaccented_spelling(a) == _unaccented_spelling(b):
         return True
-    groups_a, groups_b = NICKNAMES.get(a), NICKNAMES.get(b)
-    if groups_a and groups_b:
-        return not groups_a.isdisjoint(
-            groups_b
-        )  # two known names that share no form are two names: Anna, Hanna
+    if a in KNOWN and b in KNOWN:  # two known names that share no form are two names: Anna, Hanna
+        return not NICKNAMES.get(a, _NONE).isdisjoint(NICKNAMES.get(b, _NONE))
     return _typo(a, b)
+
+
+_NONE: frozenset[int] = frozenset()
 
 
 def _family(a: tuple[str, ...], b: tuple[str, ...]) -> Agreement:

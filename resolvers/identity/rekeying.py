@@ -1,40 +1,36 @@
 """Re-keying: what was made with another secret is replaced by what the current one makes, and means the same afterwards.
 
-A token is renamed for all records that carry it at once, in one transaction, with the verdicts that rest on it. So a key has one
-token at any time, and what two records share stays what they share: nothing that a steward decided comes back for review.
-The log is rewritten here and nowhere else, and only in how it names keys.
+When a record's tokens are renamed, so are those of the records that the log compares it with, in the same transaction, and
+what their verdicts rest on. So two records of which anything was said name a key alike at any time: what they share stays what
+they share, and nothing that a steward decided comes back for review. The log is rewritten here and nowhere else, and only in
+how it names keys.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 import msgspec
-from sqlalchemy import (
-    ColumnElement,
-    Connection,
-    and_,
-    bindparam,
-    delete,
-    false,
-    func,
-    insert,
-    or_,
-    select,
-    update,
-)
+from sqlalchemy import ColumnElement, Integer, bindparam, delete, func, insert, or_, select, update
 from sqlalchemy.exc import OperationalError
 
-from resolvers.identity import log
-from resolvers.identity.database import Database, Raced, among, chunks
-from resolvers.identity.derivation import Pair
+from resolvers.identity import lanes, log
+from resolvers.identity.database import Database, Raced, Tx, chunks
 from resolvers.identity.members import Ref
+from resolvers.identity.queries import Query
 from resolvers.identity.tables import DiscoveryRow, EvidenceRow, KeyRow, MemberRow
 from resolvers.identity.tokens import Token
 
-_PAGE = 500  # rows that one transaction of the end changes
+_PAGE = 500  # records, discoveries or events that one transaction of the end changes
+
+_EVIDENCE = EvidenceRow.__table__.c
+_EDGE = ("event_id", "n", "a", "b", "token", "rests_on")
+_TOUCHING = Query(
+    f"SELECT {', '.join(_EDGE)} FROM evidence WHERE a {{ids}} OR b {{ids}}",  # noqa: S608
+    [_EVIDENCE[name] for name in _EDGE],
+    many={"ids": Integer()},
+)
 
 
 class Left(msgspec.Struct, frozen=True, kw_only=True):
@@ -55,34 +51,39 @@ class Rekeying:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def renew(self, renewals: Mapping[Token, Token]) -> None:
-        """Renames tokens, old -> new, wherever they are kept. Cheap where none of them is."""
-        if await self._database.read(lambda connection: _are_kept(connection, renewals)):
-            await self._database.write(lambda connection: _renew(connection, renewals))
+    async def renew(self, renewals: Mapping[Token, Token], refs: Iterable[Ref]) -> None:
+        """Renames tokens, old -> new, where these records carry them, and those that they are compared with. Cheap where
+        nothing has to be renamed.
+        """
+        asked = sorted(set(refs))
+        behind = bool(renewals) and await self._database.look(lambda tx: _is_behind(tx, renewals, asked))
+        if behind:
+            await self._database.write(lambda tx: _renew(tx, renewals, _known(tx, asked)))
 
     async def settle(
-        self, version: int, renewals: Mapping[Token, Token], carried: Mapping[Ref, frozenset[Token]]
+        self,
+        version: int,
+        renewals: Mapping[Token, Token],
+        refs: Iterable[Ref],
+        retired: Callable[[Token], Token],
     ) -> None:
-        """`renew`; then these records, just read, carry these tokens of this version, and none of another one."""
-        await self._database.write(lambda connection: _settle(connection, version, renewals, carried))
+        """`renew` for records that were just read, so that they carry nothing else of the previous secret: what they do still
+        is replaced by what `retired` makes of it. So a record that has changed is seen to have changed when it is judged next.
+        """
+        asked = sorted(set(refs))
+        await self._database.write(lambda tx: _settle(tx, version, renewals, _known(tx, asked), retired))
 
     async def behind(self, version: int) -> Mapping[str, int]:
         """How many records of each source carry keys of another version."""
-        return await self._database.read(lambda connection: _behind(connection, version))
+        return await self._database.read(lambda tx: _behind(tx, version))
 
     async def page(self, version: int, source: str, after: str | None, limit: int) -> Sequence[str]:
         """The next records of a source, by id, that carry keys of another version."""
-        return await self._database.read(lambda connection: _page(connection, version, source, after, limit))
-
-    async def kept(self, refs: Iterable[Ref]) -> Mapping[Ref, frozenset[Token]]:
-        """The tokens that records carry."""
-        asked = sorted(set(refs))
-        found = await self._database.read(lambda connection: log.tokens_of(connection, asked))
-        return {ref: frozenset(tokens) for ref, tokens in found.items()}
+        return await self._database.read(lambda tx: _page(tx, version, source, after, limit))
 
     async def left(self, version: int) -> Left:
         """What is still of another version."""
-        return await self._database.read(lambda connection: _left(connection, version))
+        return await self._database.read(lambda tx: _left(tx, version))
 
     async def finish(
         self, version: int, retired: Callable[[Token], Token], sealed: Callable[[str], str]
@@ -92,251 +93,261 @@ class Rekeying:
 
         Returns whether their bytes are gone from an SQLite file too; others must leave it alone for that moment.
         """
-        while await self._database.write(lambda connection: _forget(connection, version)):
-            pass
-        last = 0
-        while last >= 0:
-            start = last
-            last = await self._database.write(
-                lambda connection, start=start: _retire(connection, start, version, retired, sealed)  # type: ignore[misc]
-            )
+        await self._pages(lambda tx, after: _drop_keys(tx, after, version))
+        await self._pages(lambda tx, after: _drop_discoveries(tx, after, version))
+        await self._pages(lambda tx, after: _retire(tx, after, version, retired, sealed))
         return await self._database.read(_compact)
+
+    async def _pages(self, work: Callable[[Tx, int], int]) -> None:
+        """`work` changes what comes after a number, and returns up to which; -1 when there is no more."""
+        after = 0
+        while after >= 0:
+            start = after
+            after = await self._database.write(lambda tx, start=start: work(tx, start))  # type: ignore[misc]
 
 
 def _foreign(column: Any, version: int) -> ColumnElement[bool]:
-    """That a token is of another version, as a range that an index can find."""
+    """That a token is of another version, as ranges that an index can find."""
     parts = [column < bytes((version,))]
     if version < 255:
         parts.append(column >= bytes((version + 1,)))
-    return or_(false(), *parts)
+    return or_(*parts)
+
+
+def _carries_foreign(version: int) -> ColumnElement[bool]:
+    """That a row of keys has a token of another version."""
+    return or_(*(_foreign(getattr(KeyRow, name), version) for name in lanes.COLUMNS))
 
 
 # --- renaming --------------------------------------------------------------------------------------------------------
 
 
-def _are_kept(connection: Connection, renewals: Mapping[Token, Token]) -> bool:
-    return any(
-        connection.execute(select(column).where(column.in_(some)).limit(1)).first() is not None
-        for some in chunks(sorted(renewals))
-        for column in (KeyRow.token, DiscoveryRow.token)
-    )
+class _Reach(msgspec.Struct, kw_only=True):
+    """What a renaming changes: the tokens of the records that it may concern, and all edges of those that it renames."""
+
+    tokens: dict[int, set[Token]] = msgspec.field(default_factory=dict)
+    moving: set[int] = msgspec.field(default_factory=set)
+    edges: dict[tuple[int, int], Any] = msgspec.field(default_factory=dict)
 
 
-def _renew(connection: Connection, renewals: Mapping[Token, Token]) -> None:
-    carriers = _carriers(connection, renewals)
-    refs = sorted({ref for carried in carriers.values() for ref in carried})
-    _lock(connection, refs)
-    if connection.dialect.name == "postgresql" and _carriers(connection, renewals) != carriers:
-        raise Raced
-    _renew_verdicts(connection, refs, log.tokens_of(connection, refs), renewals)
-    _renew_keys(connection, carriers, renewals)
-    _renew_discoveries(connection, renewals)
-
-
-def _carriers(connection: Connection, tokens: Iterable[Token]) -> dict[Token, set[Ref]]:
-    found: dict[Token, set[Ref]] = defaultdict(set)
-    for some in chunks(sorted(tokens)):
-        for row in connection.execute(select(KeyRow).where(KeyRow.token.in_(some))):
-            found[row.token].add((row.source, row.record_id))
+def _reach(tx: Tx, renewals: Mapping[Token, Token], ids: Collection[int]) -> _Reach:
+    """From these records along the log's edges, as long as there are carriers of such tokens."""
+    found, fresh = _Reach(), set(ids)
+    while fresh:
+        carried = log.tokens_of(tx, {number: number for number in fresh})
+        found.tokens |= {number: carried.get(number, set()) for number in fresh}
+        moving = {number for number, tokens in carried.items() if not renewals.keys().isdisjoint(tokens)}
+        found.moving |= moving
+        edges = {(row.event_id, row.n): row for row in _touching(tx, moving)}
+        found.edges |= edges
+        fresh = {number for row in edges.values() for number in (row.a, row.b)} - found.tokens.keys()
     return found
 
 
-def _lock(connection: Connection, refs: Sequence[Ref]) -> None:
-    """Nobody links these records before this transaction ends, which SQLite sees to by itself."""
-    if connection.dialect.name != "postgresql":
-        return
-    for some in chunks(refs):
-        connection.execute(
-            select(MemberRow.source).where(among(MemberRow.source, MemberRow.record_id, some))
-            .order_by(MemberRow.source, MemberRow.record_id).with_for_update()
-        )  # fmt: skip
+def _touching(tx: Tx, ids: Collection[int]) -> Iterable[Any]:
+    for some in chunks(sorted(ids)):
+        yield from tx.rows(_TOUCHING, {"ids": some})
 
 
-def _renew_verdicts(
-    connection: Connection,
-    refs: Sequence[Ref],
-    before: Mapping[Ref, set[Token]],
-    renewals: Mapping[Token, Token],
-) -> None:
-    """A verdict that rests on what its records share now goes on doing so; one that does not keeps not doing so."""
-    after = {ref: {renewals.get(token, token) for token in tokens} for ref, tokens in before.items()}
-    changed: dict[int, dict[str, Any]] = {}
-    for some in chunks(refs):
-        for row in connection.execute(select(EvidenceRow).where(_touching(some))):
-            a, b = _pair(row)
-            token, ground = row.token and renewals.get(row.token, row.token), row.rests_on
-            if ground is not None and ground == log.rests_on(a, b, before):
-                ground = log.rests_on(a, b, after)
-            if (token, ground) != (row.token, row.rests_on):
-                changed[row.id] = {"number": row.id, "new_token": token, "new_ground": ground}
-    _rewrite(connection, list(changed.values()))
+def _known(tx: Tx, refs: Sequence[Ref]) -> list[int]:
+    return sorted(log.numbers(tx, refs).values())
 
 
-def _rewrite(connection: Connection, changed: Sequence[dict[str, Any]]) -> None:
-    if changed:
-        connection.execute(
-            update(EvidenceRow.__table__).where(EvidenceRow.__table__.c.id == bindparam("number"))  # type: ignore[arg-type]
-            .values(token=bindparam("new_token"), rests_on=bindparam("new_ground")),
-            changed,
-        )  # fmt: skip
-
-
-def _touching(refs: Sequence[Ref]) -> ColumnElement[bool]:
-    return or_(
-        among(EvidenceRow.a_source, EvidenceRow.a_record_id, refs),
-        among(EvidenceRow.b_source, EvidenceRow.b_record_id, refs),
+def _is_behind(tx: Tx, renewals: Mapping[Token, Token], refs: Sequence[Ref]) -> bool:
+    ids = _known(tx, refs)
+    carried = log.tokens_of(tx, {number: number for number in ids})
+    return any(not renewals.keys().isdisjoint(tokens) for tokens in carried.values()) or bool(
+        _discovered(tx, renewals)
     )
 
 
-def _pair(row: Any) -> Pair:
-    return (row.a_source, row.a_record_id), (row.b_source, row.b_record_id)
+def _renew(tx: Tx, renewals: Mapping[Token, Token], ids: Collection[int]) -> None:
+    reach = _reach(tx, renewals, ids)
+    _lock(tx, reach.tokens)
+    if tx.postgres and _reach(tx, renewals, ids) != reach:
+        raise Raced
+    after = {
+        number: {renewals.get(token, token) for token in tokens} for number, tokens in reach.tokens.items()
+    }
+    _rewrite(tx, _renamed(reach, after, renewals))
+    _replace(tx, {number: after[number] for number in reach.moving})
+    _renew_discoveries(tx, renewals)
 
 
-def _renew_keys(
-    connection: Connection, carriers: Mapping[Token, set[Ref]], renewals: Mapping[Token, Token]
-) -> None:
-    there = _carriers(connection, [renewals[old] for old in carriers])
-    twice = [
-        {"the_token": old, "the_source": source, "the_record_id": record_id}
-        for old, refs in sorted(carriers.items())
-        for source, record_id in sorted(refs & there.get(renewals[old], set()))
-    ]
-    _delete_keys(connection, twice)
-    if carriers:
-        table = KeyRow.__table__
-        renaming = (
-            update(table).where(table.c.token == bindparam("old")).values(token=bindparam("new"))  # type: ignore[arg-type]
+def _lock(tx: Tx, ids: Iterable[int]) -> None:
+    """Nobody links these records before this transaction ends, which SQLite sees to by itself."""
+    for some in chunks(sorted(ids)) if tx.postgres else ():
+        locking = select(MemberRow.id).where(tx.among(MemberRow.id, some)).order_by(MemberRow.id)
+        tx.connection.execute(locking.with_for_update())
+
+
+def _renamed(
+    reach: _Reach, after: Mapping[int, set[Token]], renewals: Mapping[Token, Token]
+) -> list[dict[str, Any]]:
+    """A verdict that rests on what its records share now goes on doing so; one that does not keeps not doing so."""
+    changed = []
+    for row in reach.edges.values():
+        token, ground = row.token and renewals.get(row.token, row.token), row.rests_on
+        if ground is not None and ground.hex() == log.rests_on(row.a, row.b, reach.tokens):
+            ground = bytes.fromhex(log.rests_on(row.a, row.b, after))
+        changed += _change(row, token, ground)
+    return changed
+
+
+def _change(row: Any, token: Token | None, ground: bytes | None) -> list[dict[str, Any]]:
+    if (token, ground) == (row.token, row.rests_on):
+        return []
+    return [{"event": row.event_id, "place": row.n, "new_token": token, "new_ground": ground}]
+
+
+def _rewrite(tx: Tx, changed: Sequence[dict[str, Any]]) -> None:
+    if changed:
+        tx.connection.execute(
+            update(EvidenceRow.__table__)  # type: ignore[arg-type]
+            .where(_EVIDENCE.event_id == bindparam("event"), _EVIDENCE.n == bindparam("place"))
+            .values(token=bindparam("new_token"), rests_on=bindparam("new_ground")),
+            changed,
         )
-        connection.execute(renaming, [{"old": old, "new": renewals[old]} for old in sorted(carriers)])
 
 
-def _delete_keys(connection: Connection, keys: Sequence[dict[str, Any]]) -> None:
-    if keys:
-        columns = KeyRow.__table__.c
-        one = and_(
-            columns.token == bindparam("the_token"),
-            columns.source == bindparam("the_source"),
-            columns.record_id == bindparam("the_record_id"),
-        )
-        connection.execute(delete(KeyRow.__table__).where(one), keys)  # type: ignore[arg-type]
+def _replace(tx: Tx, tokens: Mapping[int, set[Token]]) -> None:
+    """These records carry these tokens, and no others."""
+    for some in chunks(sorted(tokens)):
+        tx.connection.execute(delete(KeyRow).where(tx.among(KeyRow.member_id, some)))
+    rows = [row for number in sorted(tokens) for row in lanes.rows(number, tokens[number])]
+    if rows:
+        tx.connection.execute(insert(KeyRow), rows)
 
 
-def _renew_discoveries(connection: Connection, renewals: Mapping[Token, Token]) -> None:
-    old = _discovered(connection, renewals)
-    there = _discovered(connection, [renewals[token] for token in old])
-    twice = [token for token in old if renewals[token] in there]
-    for some in chunks(twice):
-        connection.execute(delete(DiscoveryRow).where(DiscoveryRow.token.in_(some)))
+def _renew_discoveries(tx: Tx, renewals: Mapping[Token, Token]) -> None:
+    old = _discovered(tx, renewals)
+    there = _discovered(tx, [renewals[token] for token in old])
+    for some in chunks([token for token in old if renewals[token] in there]):
+        tx.connection.execute(delete(DiscoveryRow).where(tx.among(DiscoveryRow.token, some)))
     moving = [{"old": token, "new": renewals[token]} for token in old if renewals[token] not in there]
     if moving:
         table = DiscoveryRow.__table__
         renaming = (
             update(table).where(table.c.token == bindparam("old")).values(token=bindparam("new"))  # type: ignore[arg-type]
         )
-        connection.execute(renaming, moving)
+        tx.connection.execute(renaming, moving)
 
 
-def _discovered(connection: Connection, tokens: Iterable[Token]) -> set[Token]:
+def _discovered(tx: Tx, tokens: Iterable[Token]) -> list[Token]:
     found: set[Token] = set()
     for some in chunks(sorted(tokens)):
-        found |= set(connection.scalars(select(DiscoveryRow.token).where(DiscoveryRow.token.in_(some))))
-    return found
+        found |= set(
+            tx.connection.scalars(select(DiscoveryRow.token).where(tx.among(DiscoveryRow.token, some)))
+        )
+    return sorted(found)
 
 
 def _settle(
-    connection: Connection,
+    tx: Tx,
     version: int,
     renewals: Mapping[Token, Token],
-    carried: Mapping[Ref, frozenset[Token]],
+    ids: Collection[int],
+    retired: Callable[[Token], Token],
 ) -> None:
-    _renew(connection, renewals)
-    refs = sorted(carried)
-    _lock(connection, refs)
-    known = log.tokens_of(connection, refs)
-    for some in chunks(refs):
-        here = among(KeyRow.source, KeyRow.record_id, some)
-        connection.execute(delete(KeyRow).where(here, _foreign(KeyRow.token, version)))
-    fresh = sorted((token, *ref) for ref in refs for token in carried[ref] - known.get(ref, set()))
-    if fresh:
-        rows = [{"token": t, "source": s, "record_id": r} for t, s, r in fresh]
-        connection.execute(insert(KeyRow), rows)
+    _renew(tx, renewals, ids)
+    _lock(tx, ids)
+    settled = {}
+    for number, tokens in log.tokens_of(tx, {number: number for number in ids}).items():
+        # what is older still was made with a secret that nobody told us: whether the record carries it cannot be known
+        gone = {retired(token) for token in tokens if token[0] == version - 1}
+        now = {token for token in tokens if token[0] == version} | gone
+        if now != tokens:
+            settled[number] = now
+    _replace(tx, settled)
 
 
 # --- what is left ----------------------------------------------------------------------------------------------------
 
 
-def _behind(connection: Connection, version: int) -> dict[str, int]:
-    records = (
-        select(KeyRow.source, KeyRow.record_id).where(_foreign(KeyRow.token, version)).distinct().subquery()
+def _behind(tx: Tx, version: int) -> dict[str, int]:
+    records = select(KeyRow.member_id).where(_carries_foreign(version)).distinct().subquery()
+    counted = (
+        select(MemberRow.source, func.count().label("records"))
+        .join(records, records.c.member_id == MemberRow.id)
+        .group_by(MemberRow.source)
     )
-    counted = select(records.c.source, func.count().label("records")).group_by(records.c.source)
-    return {row.source: row.records for row in connection.execute(counted.order_by(records.c.source))}
+    found = {tx.text(row.source): row.records for row in tx.connection.execute(counted).all()}
+    return dict(sorted(found.items()))
 
 
-def _page(connection: Connection, version: int, source: str, after: str | None, limit: int) -> list[str]:
-    ids = select(KeyRow.record_id).where(KeyRow.source == source, _foreign(KeyRow.token, version))
+def _page(tx: Tx, version: int, source: str, after: str | None, limit: int) -> list[str]:
+    carries = select(KeyRow.n).where(KeyRow.member_id == MemberRow.id, _carries_foreign(version)).exists()
+    ids = select(MemberRow.record_id).where(MemberRow.source == tx.code(source), carries)
     if after is not None:
-        ids = ids.where(KeyRow.record_id > after)
-    return list(connection.scalars(ids.distinct().order_by(KeyRow.record_id).limit(limit)))
+        ids = ids.where(MemberRow.record_id > after)
+    return list(tx.connection.scalars(ids.order_by(MemberRow.record_id).limit(limit)))
 
 
-def _left(connection: Connection, version: int) -> Left:
+def _left(tx: Tx, version: int) -> Left:
     def count(column: Any) -> int:
         rows = select(func.count()).select_from(column.class_).where(_foreign(column, version))
-        return int(connection.execute(rows).scalar_one())
+        return int(tx.connection.execute(rows).scalar_one())
 
     return Left(
-        records=sum(_behind(connection, version).values()),
+        records=sum(_behind(tx, version).values()),
         discoveries=count(DiscoveryRow.token),
         verdicts=count(EvidenceRow.token),
     )
 
 
-def _forget(connection: Connection, version: int) -> int:
-    """Removes a page of keys and discoveries; returns how many."""
-    keys = connection.execute(select(KeyRow).where(_foreign(KeyRow.token, version)).limit(_PAGE)).all()
-    _lock(connection, sorted({(row.source, row.record_id) for row in keys}))
-    _delete_keys(
-        connection,
-        [{"the_token": k.token, "the_source": k.source, "the_record_id": k.record_id} for k in keys],
-    )
+def _drop_keys(tx: Tx, after: int, version: int) -> int:
+    behind = (
+        select(KeyRow.member_id).where(KeyRow.member_id > after, _carries_foreign(version)).distinct()
+        .order_by(KeyRow.member_id).limit(_PAGE)
+    )  # fmt: skip
+    ids = list(tx.connection.scalars(behind))
+    _lock(tx, ids)
+    carried = log.tokens_of(tx, {number: number for number in ids})
+    _replace(tx, {number: {t for t in tokens if t[0] == version} for number, tokens in carried.items()})
+    return ids[-1] if ids else -1
+
+
+def _drop_discoveries(tx: Tx, after: int, version: int) -> int:
     old = select(DiscoveryRow.token).where(_foreign(DiscoveryRow.token, version)).limit(_PAGE)
-    discoveries = list(connection.scalars(old))
-    for tokens in chunks(discoveries):
-        connection.execute(delete(DiscoveryRow).where(DiscoveryRow.token.in_(tokens)))
-    return len(keys) + len(discoveries)
+    tokens = list(tx.connection.scalars(old))
+    for some in chunks(tokens):
+        tx.connection.execute(delete(DiscoveryRow).where(tx.among(DiscoveryRow.token, some)))
+    return after + len(tokens) if tokens else -1
 
 
 def _retire(
-    connection: Connection,
+    tx: Tx,
     after: int,
     version: int,
     retired: Callable[[Token], Token],
     sealed: Callable[[str], str],
 ) -> int:
-    """Replaces what a page of verdicts has of another version; returns the last one's number, -1 when there is no more."""
-    query = select(EvidenceRow).where(EvidenceRow.id > after).order_by(EvidenceRow.id).limit(_PAGE)
-    rows = connection.execute(query).all()
-    refs = sorted({ref for row in rows for ref in _pair(row)})
-    _lock(connection, refs)
-    tokens = log.tokens_of(connection, refs)
+    """Replaces what the verdicts of a page of events have of another version."""
+    page = select(*(_EVIDENCE[name] for name in _EDGE)).where(
+        _EVIDENCE.event_id > after, _EVIDENCE.event_id <= after + _PAGE
+    )
+    rows = tx.connection.execute(page).all()
+    ids = {number for row in rows for number in (row.a, row.b)}
+    _lock(tx, ids)
+    tokens = log.tokens_of(tx, {number: number for number in ids})
     changed = []
     for row in rows:
         token, ground = row.token, row.rests_on
         if token is not None and token[0] != version:
             token = retired(token)
-        if ground is not None and ground != log.rests_on(*_pair(row), tokens):
-            ground = sealed(ground)
-        if (token, ground) != (row.token, row.rests_on):
-            changed.append({"number": row.id, "new_token": token, "new_ground": ground})
-    _rewrite(connection, changed)
-    return rows[-1].id if rows else -1
+        if ground is not None and ground.hex() != log.rests_on(row.a, row.b, tokens):
+            ground = bytes.fromhex(sealed(ground.hex()))
+        changed += _change(row, token, ground)
+    _rewrite(tx, changed)
+    last = tx.connection.execute(select(func.max(_EVIDENCE.event_id))).scalar_one()
+    return after + _PAGE if last is not None and last > after + _PAGE else -1
 
 
-def _compact(connection: Connection) -> bool:
+def _compact(tx: Tx) -> bool:
     """Rewrites an SQLite file without what was removed from it, whose bytes it keeps otherwise."""
-    if connection.dialect.name != "sqlite":
+    if tx.postgres:
         return True
+    connection = tx.connection
     connection.exec_driver_sql("COMMIT")  # it cannot be done inside a transaction
     try:
         connection.exec_driver_sql("VACUUM")

@@ -1,8 +1,8 @@
 """Rotation: gives everything that is kept under the previous secret its name under the current one, while gateways answer.
 
-Every record that carries keys of another version is read from its source again, and its keys are renamed for all who carry
-them. Records that cannot be read stay under the previous secret, and are found by it. A run that is killed goes on where
-it was: what has been renamed is not of another version any more.
+Every record that carries keys of another version is read from its source again, and its keys are renamed, also where records
+carry them that it was compared with. Records that cannot be read stay under the previous secret, and are found by it. A run
+that is killed goes on where it was: what has been renamed is not of another version any more.
 """
 
 from __future__ import annotations
@@ -17,7 +17,6 @@ import msgspec
 from adapters.base import Adapter
 from adapters.errors import SourceError
 from adapters.records import Profile, RecordKind
-from resolvers.identity import keys as match_keys
 from resolvers.identity.members import Ref
 from resolvers.identity.rekeying import Left
 from resolvers.identity.store import IdentityStore
@@ -165,31 +164,22 @@ class Rotation:
     async def _renew(
         self, source: str, ids: Sequence[str], profiles: Mapping[str, Profile], report: Report
     ) -> None:
-        values = {(source, i): list(self._keys_of(p)) for i, p in profiles.items() if i in ids}
-        renewals = self._tokens.renewals(pair for pairs in values.values() for pair in pairs)
-        await self._check_secret(list(values), renewals)
-        carried: dict[Ref, frozenset[Token]] = {
-            ref: frozenset(self._tokens.token(kind, value) for kind, value in pairs)
-            for ref, pairs in values.items()
-        }
-        await self._store.rekeying.settle(self._tokens.version, renewals, carried)
+        read = [(source, i) for i in ids if i in profiles]
+        pairs = (pair for i in ids if i in profiles for pair in self._keys_of(profiles[i]))
+        renewals = self._tokens.renewals(pairs)
+        await self._check_secret(read, renewals)
+        await self._store.rekeying.settle(self._tokens.version, renewals, read, self._tokens.retired)
         gone = [(source, i) for i in ids if i not in profiles]
         await self._store.lost(gone)
-        report.renewed += len(carried)
+        report.renewed += len(read)
         report.gone += len(gone)
 
     async def _check_secret(self, refs: Sequence[Ref], renewals: Mapping[Token, Token]) -> None:
         """A wrong previous secret would make every key of every record look like one that the record has no longer."""
-        kept = await self._store.rekeying.kept(refs)
+        kept = {ref: tokens for ref, tokens in (await self._store.carried(refs)).items() if tokens}
         known = renewals.keys() | set(renewals.values())
         if len(kept) >= _ENOUGH and all(known.isdisjoint(tokens) for tokens in kept.values()):
             raise RotationError(
                 f"the keys of {len(kept)} records of {refs[0][0]} were not made with identity.previous_secret: "
                 "is it the right one, and identity.secret_version one more than before?"
             )
-
-
-def keys_of(profile: Profile, default_country: str | None) -> Iterable[tuple[str, str]]:
-    """The keys that the map keeps of a record."""
-    for key in {match_keys.canonical(k) for k in match_keys.of_profile(profile, default_country)}:
-        yield key.type.value, key.value

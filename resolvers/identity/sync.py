@@ -22,9 +22,9 @@ from adapters.base import Adapter, Changes, Manifest
 from adapters.errors import BadPayload, SourceError, SourceRateLimited, SourceRejected
 from adapters.records import Profile, RecordKind
 from resolvers.asker import Asker
-from resolvers.errors import SourceFailure
 from resolvers.identity.map import IdentityMap
 from resolvers.identity.members import Ref
+from resolvers.identity.resolution import Settled
 from resolvers.identity.store import SyncState
 from resolvers.identity.totals import waiting
 from resolvers.loading import Loader
@@ -35,6 +35,9 @@ PAGE = 100
 """Records that are taken in at once."""
 PAGE_SECONDS = 60.0
 """Seconds that the records which a page is compared with have to come."""
+_REMEMBERED = 50
+"""Pages for which records that were read are not read again, nor longer than PAGE_SECONDS: memory is bounded, and they are
+nearly as they are now."""
 
 log = logging.getLogger(__name__)
 
@@ -102,6 +105,7 @@ class Sync:
         self._patience, self._page, self._sleep = patience or Patience(), page, sleep
         self._turn = asyncio.Lock()
         self._id = uuid.uuid4().hex
+        self._reading = _Reading(sources, self._id)
 
     async def run(
         self,
@@ -116,7 +120,12 @@ class Sync:
         """
         states = await self._identity.store.sync_states()
         reports = [Report(source=name) for name in names]
-        await asyncio.gather(*(self._source(r, _start(r.source, states, full), most_steps) for r in reports))
+        try:
+            await asyncio.gather(
+                *(self._source(r, _start(r.source, states, full), most_steps) for r in reports)
+            )
+        finally:
+            await self._reading.aclose()
         return reports
 
     async def _source(self, report: Report, state: SyncState, most_steps: int | None) -> None:
@@ -165,7 +174,9 @@ class Sync:
                     raise Stopped
                 whole &= await self._take_page(pages[start : start + self._page], report)
                 self._told(report)
-            await self._identity.store.lost([(source, i) for i in deleted])
+            if deleted:
+                await self._reading.aclose()  # it may have read them when they were there still
+                await self._identity.store.lost([(source, i) for i in deleted])
             report.deleted += len(deleted)
             report.review += await waiting(self._identity.store.engine) - before
         return whole
@@ -178,26 +189,24 @@ class Sync:
         store = self._identity.store
         refs = [(p.source, p.id) for p in profiles]
         known = await store.by_records(refs)
-        learnt, failures = await self._learn(profiles, report, iter(self._patience.pauses()))
-        if failures:
-            report.again += len(profiles)
+        learnt, open_ = await self._learn(profiles, report, iter(self._patience.pauses()))
         new = set(refs) - known.keys()
         report.records += len(profiles)
         report.new += len(new)
+        report.again += len(open_)
         report.links += await self._joined(refs, known, learnt)
-        return not failures
+        return not open_
 
     async def _learn(
         self, profiles: Sequence[Profile], report: Report, pauses: Iterator[float]
-    ) -> tuple[Mapping[Ref, str], Sequence[SourceFailure]]:
-        """What the map says of them. Where a source is asked too fast, it waits and goes on by halves; any other failure is
-        the answer's.
+    ) -> tuple[Mapping[Ref, str], frozenset[Ref]]:
+        """Whose they are, and which of them could not be compared with everything. Where a source is asked too fast, it waits
+        and goes on by halves.
         """
-        learnt, failures = await self._learn_once(profiles)
-        hasty = any(f.code == SourceRateLimited.code for f in failures)
-        pause = next(pauses, None) if hasty else None
+        done, hasty = await self._learn_once(profiles)
+        pause = next(pauses, None) if hasty and done.open else None
         if pause is None:
-            return learnt, failures
+            return done.customers, done.open
         report.waited += pause
         self._paused(report, pause)
         await unless_stopped(self.stop, asyncio.ensure_future(self._sleep(pause)))
@@ -207,17 +216,15 @@ class Sync:
             await self._learn(half, report, pauses) for half in (profiles[:middle], profiles[middle:]) if half
         ]
         owners = {ref: owner for found, _ in parts for ref, owner in found.items()}
-        return owners, [failure for _, failed in parts for failure in failed]
+        return owners, frozenset().union(*(open_ for _, open_ in parts))
 
-    async def _learn_once(
-        self, profiles: Sequence[Profile]
-    ) -> tuple[Mapping[Ref, str], Sequence[SourceFailure]]:
-        deadline = time.monotonic() + PAGE_SECONDS
-        loader = Loader(self._sources, Asker(principal="sync", deadline=deadline, correlation_id=self._id))
-        try:
-            return await self._identity.learn(profiles, loader), loader.failures
-        finally:
-            await loader.aclose()
+    async def _learn_once(self, profiles: Sequence[Profile]) -> tuple[Settled, bool]:
+        """What the map says of them, and whether a source was asked too fast."""
+        loader = await self._reading.loader(profiles)
+        done = await self._identity.learn(profiles, loader)
+        if loader.failures:
+            await self._reading.aclose()  # what failed is asked again
+        return done, any(f.code == SourceRateLimited.code for f in loader.failures)
 
     def _paused(self, report: Report, seconds: float) -> None:
         report.stage, report.pause = Stage.WAITING, seconds
@@ -232,6 +239,36 @@ class Sync:
         here = set(refs)
         older = sum(any((m.source, m.record_id) not in here for m in c.members) for c in customers.values())
         return max(0, before - len(ids) + older)
+
+
+class _Reading:
+    """Reads what pages are compared with; what some pages have read or brought, the next ones need not read again."""
+
+    def __init__(self, sources: Sources, ident: str) -> None:
+        self._sources, self._id = sources, ident
+        self._loader: Loader | None = None
+        self._pages, self._until = 0, 0.0
+
+    async def loader(self, page: Sequence[Profile]) -> Loader:
+        """One that knows these records as they are now, and has PAGE_SECONDS left."""
+        now = time.monotonic()
+        if self._loader is None or self._pages >= _REMEMBERED or now > self._until:
+            await self.aclose()
+            self._pages, self._until = 0, now + PAGE_SECONDS
+            deadline = self._until + PAGE_SECONDS
+            self._loader = Loader(
+                self._sources, Asker(principal="sync", deadline=deadline, correlation_id=self._id)
+            )
+        self._pages += 1
+        for profile in page:
+            self._loader.prime(profile, newer=True)
+        return self._loader
+
+    async def aclose(self) -> None:
+        """Forgets what was read."""
+        loader, self._loader = self._loader, None
+        if loader is not None:
+            await loader.aclose()
 
 
 class _Walk:

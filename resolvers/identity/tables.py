@@ -1,131 +1,234 @@
-"""The tables of the identity map: the log (events and their edges), what is derived from it, keyed tokens. No personal data."""
+"""The tables of the identity map: the log (events, records, ids, edges), what is derived from it, keyed tokens. No personal data.
+
+A record is a number here, its name (source and record id) stands once, in `member`; texts that come again and again (sources,
+rules, fields) are numbers too, with their texts in `label`. There are no foreign keys: PostgreSQL would lock and rewrite the
+row that is pointed at for each one, and `rebuild` shows that nothing points nowhere.
+"""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
 
-from sqlalchemy import Boolean, Float, ForeignKey, Index, Integer, LargeBinary, String, Text
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    ColumnElement,
+    Dialect,
+    Float,
+    Index,
+    Integer,
+    LargeBinary,
+    SmallInteger,
+    String,
+    Text,
+    literal_column,
+)
+from sqlalchemy.dialects import postgresql
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
-from sqlalchemy.types import DateTime, TypeDecorator
+from sqlalchemy.types import DateTime, TypeDecorator, TypeEngine
+
+from resolvers.identity.lanes import COLUMNS
+
+STEWARD_LABEL = 1
+"""The label of edges that a person decided; the migration writes it."""
+
+LINK_KIND = 1
+"""The kind of events that nobody decided."""
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class UtcTime(TypeDecorator[datetime]):
-    """An aware time in UTC, also where the database (SQLite) forgets the zone."""
+    """An aware time in UTC: native on PostgreSQL, microseconds since 1970 on SQLite, whose own times are texts."""
 
     impl = DateTime(timezone=True)
     cache_ok = True
 
-    def process_result_value(self, value: datetime | None, dialect: object) -> datetime | None:
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        return dialect.type_descriptor(BigInteger() if dialect.name == "sqlite" else DateTime(timezone=True))
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> Any:
+        if value is None or dialect.name != "sqlite":
+            return value
+        return (value - _EPOCH) // timedelta(microseconds=1)
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
         if value is None:
             return None
-        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+        if dialect.name == "sqlite":
+            return _EPOCH + timedelta(microseconds=value)
+        return value.astimezone(UTC)  # type: ignore[no-any-return]
+
+
+class CustomerId(TypeDecorator[str]):
+    """A customer id, as text in canonical form; 16 bytes at rest."""
+
+    impl = LargeBinary(16)
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        native = dialect.name == "postgresql"
+        return dialect.type_descriptor(postgresql.UUID(as_uuid=True) if native else LargeBinary(16))
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> Any:
+        if value is None:
+            return None
+        return UUID(value) if dialect.name == "postgresql" else bytes.fromhex(value.replace("-", ""))
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> str | None:
+        if value is None:
+            return None
+        h = value.hex if dialect.name == "postgresql" else value.hex()
+        return f"{h[:8]}-{h[8:12]}-{h[12:16]}-{h[16:20]}-{h[20:]}"
 
 
 class Base(DeclarativeBase):
     """All tables of the store."""
 
 
+class LabelRow(Base):
+    """A text that many rows name: a source, where an edge came from, a kind of key, a field with its agreement."""
+
+    __tablename__ = "label"
+
+    id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=True)
+    text: Mapped[str] = mapped_column(String(200), unique=True)
+
+
 class EventRow(Base):
-    """The log: something that was found out or decided. Rows are added, never changed."""
+    """The log: something that was found out or decided. Rows are added, never changed. `actor` null: nobody decided it."""
 
     __tablename__ = "event"
-    __table_args__ = {"sqlite_autoincrement": True}  # numbers are never used twice
 
-    id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=True)
-    kind: Mapped[str] = mapped_column(String(20))
-    actor: Mapped[str] = mapped_column(String(100))
-    reason: Mapped[str | None] = mapped_column(String(500))
     at: Mapped[datetime] = mapped_column(UtcTime)
-    undoes: Mapped[int | None] = mapped_column(Integer, index=True)
-    detail: Mapped[str] = mapped_column(Text)  # JSON: the records first seen, and the ids minted
-
-
-class EvidenceRow(Base):
-    """The log's edges: what an event says of two records, the lesser first. Rows are added, never changed."""
-
-    __tablename__ = "evidence"
-    __table_args__ = (
-        Index("evidence_a", "a_source", "a_record_id"),
-        Index("evidence_b", "b_source", "b_record_id"),
-        Index("evidence_event", "event_id"),
-    )
-
     id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=True)
-    event_id: Mapped[int] = mapped_column(Integer)
-    a_source: Mapped[str] = mapped_column(String(100))
-    a_record_id: Mapped[str] = mapped_column(String(255))
-    b_source: Mapped[str] = mapped_column(String(100))
-    b_record_id: Mapped[str] = mapped_column(String(255))
-    verdict: Mapped[str] = mapped_column(String(10))
-    origin: Mapped[str] = mapped_column(String(100))
-    key_type: Mapped[str | None] = mapped_column(String(20))
-    token: Mapped[bytes | None] = mapped_column(LargeBinary)
-    confidence: Mapped[float] = mapped_column(Float)
-    weight: Mapped[float | None] = mapped_column(Float)
-    contributions: Mapped[str | None] = mapped_column(Text)  # JSON
-    rests_on: Mapped[str | None] = mapped_column(String(32))
+    undoes: Mapped[int | None] = mapped_column(Integer)
+    kind: Mapped[int] = mapped_column(SmallInteger)
+    actor: Mapped[str | None] = mapped_column(String(100))
+    reason: Mapped[str | None] = mapped_column(String(500))
 
-
-class CustomerRow(Base):
-    """Derived: a customer id, anchored at a record. `merged_into` is the customer that this record belongs to now."""
-
-    __tablename__ = "customer"
-    __table_args__ = (Index("customer_anchor", "source", "record_id"),)
-
-    id: Mapped[str] = mapped_column(String(36), primary_key=True)
-    created_at: Mapped[datetime] = mapped_column(UtcTime)
-    merged_into: Mapped[str | None] = mapped_column(ForeignKey("customer.id"), index=True)
-    source: Mapped[str] = mapped_column(String(100), server_default="")
-    record_id: Mapped[str] = mapped_column(String(255), server_default="")
-    event_id: Mapped[int] = mapped_column(Integer, server_default="0")
+    __table_args__ = (
+        Index(
+            "event_undoes", "undoes",
+            postgresql_where=literal_column("undoes IS NOT NULL"), sqlite_where=literal_column("undoes IS NOT NULL"),
+        ),
+        Index(
+            "event_decided", "id",
+            postgresql_where=literal_column(f"kind <> {LINK_KIND}"), sqlite_where=literal_column(f"kind <> {LINK_KIND}"),
+        ),
+    )  # fmt: skip
 
 
 class MemberRow(Base):
-    """Derived: a source record that belongs to a customer. `event_id` is the event that brought it into the map."""
+    """A source record. The log: its name, and the event that brought it into the map. Derived: customer and confidence."""
 
     __tablename__ = "member"
+    __table_args__ = (
+        Index("member_record", "source", "record_id", unique=True),
+        Index("member_customer", "customer_id"),
+    )
 
-    source: Mapped[str] = mapped_column(String(100), primary_key=True)
-    record_id: Mapped[str] = mapped_column(String(255), primary_key=True)
-    customer_id: Mapped[str] = mapped_column(ForeignKey("customer.id"), index=True)
-    linked_at: Mapped[datetime] = mapped_column(UtcTime)
     confidence: Mapped[float] = mapped_column(Float)
-    event_id: Mapped[int] = mapped_column(Integer, server_default="0")
+    id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=True)
+    event_id: Mapped[int] = mapped_column(Integer)
+    customer_id: Mapped[str] = mapped_column(CustomerId)
+    source: Mapped[int] = mapped_column(SmallInteger)
+    record_id: Mapped[str] = mapped_column(String(255))
+
+
+class CustomerRow(Base):
+    """The log: a customer id, the record that it is anchored at, the event that minted it. Derived: `merged_into`, the
+    customer that this record belongs to now, where that is another one.
+    """
+
+    __tablename__ = "customer"
+    __table_args__ = (Index("customer_member", "member_id"), {"sqlite_with_rowid": False})
+
+    id: Mapped[str] = mapped_column(CustomerId, primary_key=True)
+    member_id: Mapped[int] = mapped_column(Integer)
+    event_id: Mapped[int] = mapped_column(Integer)
+    merged_into: Mapped[str | None] = mapped_column(CustomerId)
+
+
+def _stewards(name: str, column: str) -> Index:
+    """Few rows, so that whether anybody decided about one of many records is found at once."""
+    decided: ColumnElement[bool] = literal_column(f"origin = {STEWARD_LABEL}")
+    return Index(name, column, postgresql_where=decided, sqlite_where=decided)
+
+
+class EvidenceRow(Base):
+    """The log's edges: what an event says of two records, that of the lesser name first. Rows are added, never changed.
+
+    The primary key is SQLite's; PostgreSQL has a smaller index on the event. `weight` null: the sum of the contributions.
+    """
+
+    __tablename__ = "evidence"
+    __table_args__ = (
+        Index("evidence_event", "event_id").ddl_if(dialect="postgresql"),
+        Index("evidence_a", "a"),
+        Index("evidence_b", "b"),
+        _stewards("evidence_steward_a", "a"),
+        _stewards("evidence_steward_b", "b"),
+        {"sqlite_with_rowid": False},
+    )
+
+    confidence: Mapped[float] = mapped_column(Float)
+    weight: Mapped[float | None] = mapped_column(Float)
+    event_id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    n: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    a: Mapped[int] = mapped_column(Integer)
+    b: Mapped[int] = mapped_column(Integer)
+    verdict: Mapped[int] = mapped_column(SmallInteger)
+    origin: Mapped[int] = mapped_column(SmallInteger)
+    key_type: Mapped[int | None] = mapped_column(SmallInteger)
+    rests_on: Mapped[bytes | None] = mapped_column(LargeBinary)
+    token: Mapped[bytes | None] = mapped_column(LargeBinary)
+    contributions: Mapped[bytes | None] = mapped_column(LargeBinary)
 
 
 class ReviewRow(Base):
     """Derived: a pair of records that a person should look at."""
 
     __tablename__ = "review"
-    __table_args__ = (Index("review_b", "b_source", "b_record_id"),)
+    __table_args__ = (Index("review_b", "b"), {"sqlite_with_rowid": False})
 
-    a_source: Mapped[str] = mapped_column(String(100), primary_key=True)
-    a_record_id: Mapped[str] = mapped_column(String(255), primary_key=True)
-    b_source: Mapped[str] = mapped_column(String(100), primary_key=True)
-    b_record_id: Mapped[str] = mapped_column(String(255), primary_key=True)
+    a: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    b: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
     confidence: Mapped[float] = mapped_column(Float)
     reopened: Mapped[bool] = mapped_column(Boolean)
 
 
+def _lane(name: str) -> Index:
+    there: ColumnElement[bool] = literal_column(f"{name} IS NOT NULL")
+    return Index(f"match_key_{name}", name, postgresql_where=there, sqlite_where=there)
+
+
 class KeyRow(Base):
-    """A key that a record carries, as its token."""
+    """Keys that a record carries, as their tokens: up to one of each lane (see `lanes`). `n` counts the rows of a record."""
 
     __tablename__ = "match_key"
-    __table_args__ = (Index("match_key_record", "source", "record_id"),)
+    __table_args__ = (*map(_lane, COLUMNS), {"sqlite_with_rowid": False})
 
-    token: Mapped[bytes] = mapped_column(LargeBinary, primary_key=True)
-    source: Mapped[str] = mapped_column(String(100), primary_key=True)
-    record_id: Mapped[str] = mapped_column(String(255), primary_key=True)
+    member_id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    n: Mapped[int] = mapped_column(SmallInteger, primary_key=True, autoincrement=False)
+    t0: Mapped[bytes | None] = mapped_column(LargeBinary)
+    t1: Mapped[bytes | None] = mapped_column(LargeBinary)
+    t2: Mapped[bytes | None] = mapped_column(LargeBinary)
+    t3: Mapped[bytes | None] = mapped_column(LargeBinary)
+    t4: Mapped[bytes | None] = mapped_column(LargeBinary)
 
 
 class DiscoveryRow(Base):
     """When all sources were last asked for a key (null: never), and how many people it leads to."""
 
     __tablename__ = "discovery"
+    __table_args__ = ({"sqlite_with_rowid": False},)
 
-    token: Mapped[bytes] = mapped_column(LargeBinary, primary_key=True)
     at: Mapped[datetime | None] = mapped_column(UtcTime)
-    fan_out: Mapped[str] = mapped_column(String(10))
+    fan_out: Mapped[int] = mapped_column(SmallInteger)
+    token: Mapped[bytes] = mapped_column(LargeBinary, primary_key=True)
 
 
 class SyncRow(Base):

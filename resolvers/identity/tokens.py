@@ -25,6 +25,7 @@ _CODES = {
 """Kind of key -> its byte. Stored: a number is never given to another kind."""
 _KINDS = {code: kind for kind, code in _CODES.items()}
 _FIRST_SHORT = 16
+_SEALED = 18
 
 
 def kind_of(token: Token) -> str:
@@ -86,12 +87,13 @@ class Tokens:
         return bytes((self.version, token[1])) + digest[: len(token) - 2]
 
     def sealed(self, ground: str) -> str:
-        """Stands for what a verdict rested on where that was made with another secret; 32 characters. Sealing it again
-        changes nothing."""
-        mark = f"~{self.version:02x}"
-        if ground.startswith(mark):
+        """Stands for what a verdict rested on where that was made with another secret: 18 hexadecimal digits, two more than
+        what verdicts rest on now, so that it is taken for none of them. Sealing it again changes nothing.
+        """
+        mark = f"{self.version:02x}"
+        if len(ground) == _SEALED and ground.startswith(mark):
             return ground
-        return mark + hmac.digest(self._key, b"ground\0" + ground.encode(), hashlib.sha256).hex()[:29]
+        return (mark + hmac.digest(self._key, b"ground\0" + ground.encode(), hashlib.sha256).hex())[:_SEALED]
 
 
 def _token(secret: bytes, version: int, kind: str, value: str) -> Token:

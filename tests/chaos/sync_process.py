@@ -16,9 +16,10 @@ from collections.abc import Mapping
 from pydantic import SecretStr
 
 from resolvers.cache import NullCache
+from resolvers.identity.carried import keys_of
 from resolvers.identity.map import IdentityMap
 from resolvers.identity.options import IdentityOptions
-from resolvers.identity.rotation import Rotation, keys_of
+from resolvers.identity.rotation import Rotation
 from resolvers.identity.store import IdentityStore
 from resolvers.identity.sync import Sync
 from resolvers.identity.tokens import Tokens

@@ -8,7 +8,7 @@ from __future__ import annotations
 import pytest
 
 from adapters.records import Profile
-from resolvers.identity.rotation import keys_of
+from resolvers.identity.carried import keys_of
 from resolvers.identity.store import IdentityStore
 from resolvers.identity.tokens import Tokens
 from sandbox.server import running

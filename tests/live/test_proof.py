@@ -6,9 +6,7 @@ The tests stand in the order in which an operator would meet them; those that st
 from __future__ import annotations
 
 import contextlib
-import copy
 import json
-import re
 import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -23,7 +21,7 @@ import pytest
 from tests.live.conftest import LiveSystems, visible_progress
 from tests.live.proof import questions
 from tests.live.proof.comparing import Tally, timeless
-from tests.live.proof.expected import Expectations, mailed, strength
+from tests.live.proof.expected import Expectations, mailed
 from tests.live.proof.gateway import (
     CRM,
     MAILBOX,
@@ -39,9 +37,11 @@ from tests.live.proof.gateway import (
     write_setup,
 )
 from tests.live.proof.people import everybody, jane_without
+from tests.live.proof.privacy import facts
+from tests.live.seed.callers import HOUSEHOLD
 from tests.live.seed.dovecot import DovecotSeed
 from tests.live.seed.people import FAMILY_ADDRESS, ROLE_ADDRESS, SWITCHBOARD
-from tests.live.seed.people import SUPPORT as OWN_ADDRESS
+from tests.live.seed.plans import SUPPORT as OWN_ADDRESS
 from tests.live.seed.plans import MailPlan
 from tests.live.seed.records import Mail
 from tests.live.systems import System, print_progress
@@ -51,8 +51,6 @@ pytestmark = pytest.mark.live
 
 PEOPLE = everybody()
 HEAL_SECONDS = 120.0
-SHORTEST_FACT = 5
-"""Shorter words stand in logs for other reasons."""
 DOWN = frozenset({"SOURCE_UNAVAILABLE", "SOURCE_TIMEOUT"})
 # An order of trust of its own, to see that it is the settings that decide.
 OTHER_RULES = """
@@ -68,6 +66,7 @@ SHARED: dict[str, tuple[str, str, set[str]]] = {
     "family": ("email", FAMILY_ADDRESS, {"marta", "marta_in_shop", "tomasz", "tomasz_in_support"}),
     "role": ("email", f"Info{ROLE_ADDRESS.removeprefix('info')}", {"studio", "nils", "petra"}),
     "switchboard": ("phone", SWITCHBOARD, {"anna", "erik"}),
+    "household": ("phone", HOUSEHOLD, {"helga", "rudolf"}),
 }
 
 
@@ -96,16 +95,6 @@ class Proof:
         """Stops all gateways."""
         for gateway in (self.gateway, *self.started):
             gateway.stop()
-
-    def compare(self, key: str, expected: Any, answer: Any) -> None:
-        """Compares a customer's whole answer; evidence and Vendure's lines have no order of their own."""
-        answered = copy.deepcopy(answer)
-        for member in answered["identity"]["members"]:
-            member["evidence"].sort(key=strength)
-        for order in (answered["orders"] or {}).get("nodes", ()):
-            order["lines"].sort(key=lambda line: line["sku"])
-        self.tally.people.add(key)
-        self.tally.compare(expected, answered)
 
     def id_of(self, key: str) -> str:
         """A customer's id; finds the customer first where no test did."""
@@ -180,7 +169,7 @@ def test_every_field_is_what_was_created(proof: Proof, key: str) -> None:
     assert customer is not None
     assert customer["id"] not in proof.ids.values()
     proof.ids[key], proof.answers[key] = customer["id"], customer
-    proof.compare(key, proof.expect.customer(known), customer)
+    proof.tally.customer(key, proof.expect.customer(known), customer)
 
 
 @pytest.mark.parametrize("key", PEOPLE)
@@ -471,7 +460,7 @@ def test_the_log_tells_nothing_of_anybody(proof: Proof) -> None:
     proof.stop()
     log = "\n".join(gateway.log.read_text() for gateway in (proof.gateway, *proof.started)).casefold()
     assert log.count('"event":"request"') >= len(proof.started)
-    told = sorted(fact for fact in _facts(proof) if fact.casefold() in log)
+    told = sorted(fact for fact in facts(proof.expect.created, proof.setup.secrets) if fact.casefold() in log)
     assert told == []
     assert "traceback" not in log
 
@@ -551,25 +540,4 @@ def _blame(answer: Answer, source: str) -> tuple[str, str]:
 def _compare_without(proof: Proof, source: str, code: str, answer: Answer) -> None:
     known = PEOPLE["jane"]
     expected = proof.expect.customer(known, missing=source, code=code, profile=jane_without(source))
-    proof.compare("jane", expected, answer.partial["customer"])
-
-
-def _facts(proof: Proof) -> set[str]:
-    """What is known of people and what is secret: nothing of it may be in a log."""
-    facts = {*proof.setup.secrets, WRONG}
-    for traces in proof.expect.created.people.values():
-        for party in traces.parties:
-            facts |= {party.name, *party.emails, *party.phones, *(a.street for a in party.addresses)}
-        for customer in traces.customers:
-            facts |= {customer.email, f"{customer.given_name} {customer.family_name}", customer.phone or ""}
-        if traces.requester:
-            facts |= {traces.requester.email, traces.requester.name, *traces.requester.phones}
-        facts |= {order.code for order in traces.orders}
-        for ticket in traces.tickets:
-            facts |= {ticket.subject, *(message.text for message in ticket.messages)}
-        for mail in traces.mails:
-            facts |= {mail.sender, mail.subject, mail.message_id, *mail.recipients}
-            facts.add(mail.text.splitlines()[0])
-    digits = {re.sub(r"\D", "", fact) for fact in facts if re.fullmatch(r"[+\d][\d ()/-]{6,}", fact)}
-    facts |= {number.lstrip("0")[-9:] for number in digits}
-    return {fact for fact in facts if len(fact) >= SHORTEST_FACT}
+    proof.tally.customer("jane", expected, answer.partial["customer"])

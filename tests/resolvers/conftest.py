@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 import uuid
 from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
@@ -36,7 +37,18 @@ async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator
         yield opened
         await opened.aclose()
         return
-    url = request.getfixturevalue("postgres_url")
+    async with _in_a_schema(request.getfixturevalue("postgres_url")) as opened:
+        yield opened
+
+
+@pytest_asyncio.fixture
+async def postgres_store(postgres_url: str) -> AsyncIterator[IdentityStore]:
+    async with _in_a_schema(postgres_url) as opened:
+        yield opened
+
+
+@asynccontextmanager
+async def _in_a_schema(url: str) -> AsyncIterator[IdentityStore]:
     schema = f"c360_{uuid.uuid4().hex[:12]}"
     admin = IdentityStore(url)
     async with admin.engine.begin() as connection:

@@ -120,6 +120,10 @@ class MemorySource:
     def count(self, operation: str) -> int:
         return sum(1 for name, _ in self.calls if name == operation)
 
+    def asked(self, operation: str) -> int:
+        """How many keys, ids or owners its calls named."""
+        return sum(items for name, items in self.calls if name == operation)
+
     def _profiles(self) -> list[Profile]:
         return [r for r in self.records if isinstance(r, Profile)]
 

@@ -411,3 +411,24 @@ async def test_mail_that_could_not_be_looked_for_is_said_to_be_missing(make_engi
     page = await view.activities([RecordKind.MESSAGE], 5, None)
     assert page is not None
     assert ([r.id for r in page.records], page.partial) == (["m1"], ("crm",))
+
+
+async def test_a_tagged_address_is_still_hers_when_the_sources_are_searched_again(
+    make_engine: MakeEngine,
+) -> None:
+    shop = MemorySource(
+        "shop", SourceKind.WEBSHOP, [profile("shop", "s1", "Ada Yilmaz", "ada+shop@example.com")]
+    )
+    engine = make_engine(shop, rediscover_after=0)
+    first = await ask(engine).customer_by_email("ada+shop@example.com")
+    assert first is not None
+    for address in ("ada@example.com", "ada+other@example.com"):
+        again = await ask(engine).customer_by_email(address)
+        assert again is not None
+        assert again.id == first.id
+    shop.records[0] = profile("shop", "s1", "Ada Yilmaz", "new@example.com")
+    assert await ask(engine).customer_by_email("ada@example.com") is None, "the address was given up"
+    shop.fail = SourceUnavailable("shop", "read", "down")
+    silent = await ask(engine).customer_by_email("new@example.com")
+    assert silent is not None
+    assert silent.id == first.id

@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 import msgspec
 
 from resolvers.identity.matching.person import Ref
-from resolvers.identity.matching.scorer import Band, Score
+from resolvers.identity.matching.scorer import NOT_PERSONAL, Band, Score
 
 MAX_SIZE = 100
 """Records of one person: more are a sign of a value that many share."""
@@ -30,7 +30,7 @@ class Doubt(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Clusters(msgspec.Struct, frozen=True, kw_only=True):
-    """The people with two records or more, and the review band. Both in a fixed order."""
+    """The people with two records or more, and the review band: of two groups the strongest pair. In a fixed order."""
 
     people: tuple[tuple[Ref, ...], ...]
     review: tuple[Doubt, ...]
@@ -41,15 +41,19 @@ def cluster(
     *,
     forbidden: Collection[tuple[Ref, Ref]] = (),
     strong_ids: Mapping[Ref, Collection[str]] | None = None,
+    joined: Iterable[Collection[Ref]] = (),
     max_size: int = MAX_SIZE,
 ) -> Clusters:
     """Joins the strongest pairs first; the order in which the scores come does not matter.
 
     `forbidden`: pairs that never stand in one cluster (a steward's "different"), in any order. `strong_ids`: per record
-    what names a person for certain; records that have one each and share none never stand in one cluster.
+    what names a person for certain; records that have one each and share none never stand in one cluster. `joined`:
+    clusters that stand already, whatever their scores.
     """
     ranked = sorted(scores, key=lambda s: (-s.weight, s.a, s.b))
     groups = _Groups(ranked, forbidden, strong_ids or {}, max_size)
+    for refs in joined:
+        groups.unite(refs)
     refused = {s: reason for s in ranked if s.band is Band.SAME and (reason := groups.join(s))}
     review = [
         Doubt(a=s.a, b=s.b, weight=s.weight, reasons=(refused[s],) if s in refused else s.doubts)
@@ -57,10 +61,10 @@ def cluster(
         if s.band is Band.REVIEW or s in refused
     ]
     people = sorted(tuple(sorted(m)) for m in groups.members.values() if len(m) > 1)
-    open_doubts = [d for d in review if not groups.together(d.a, d.b)]
-    return Clusters(
-        people=tuple(people), review=tuple(sorted(open_doubts, key=lambda d: (-d.weight, d.a, d.b)))
-    )
+    between: dict[frozenset[Ref], Doubt] = {}
+    for doubt in sorted(review, key=lambda d: (-d.weight, d.a, d.b)):
+        between.setdefault(groups.pair(doubt.a, doubt.b), doubt)  # one answer joins or parts the two groups
+    return Clusters(people=tuple(people), review=tuple(d for pair, d in between.items() if len(pair) == 2))
 
 
 class _Groups:
@@ -83,12 +87,21 @@ class _Groups:
             self._barred[a].add(b)
             self._barred[b].add(a)
         for score in scores:
-            linked = self._contradicting if score.doubts else self._linked
+            against = any(
+                doubt != NOT_PERSONAL for doubt in score.doubts
+            )  # too little known is no contradiction
+            linked = self._contradicting if against else self._linked
             linked[score.a].add(score.b)
             linked[score.b].add(score.a)
 
-    def together(self, a: Ref, b: Ref) -> bool:
-        return self._of(a) == self._of(b)
+    def pair(self, a: Ref, b: Ref) -> frozenset[Ref]:
+        """What names the two groups, or the one, that the records are in."""
+        return frozenset((self._of(a), self._of(b)))
+
+    def unite(self, refs: Collection[Ref]) -> None:
+        """Joins without asking."""
+        for ref in refs:
+            self._join(self._of(next(iter(refs))), self._of(ref))
 
     def _of(self, ref: Ref) -> Ref:
         if ref not in self._root:
@@ -103,11 +116,16 @@ class _Groups:
             return None
         if reason := self._objection(self.members[a], self.members[b], score):
             return reason
+        self._join(a, b)
+        return None
+
+    def _join(self, a: Ref, b: Ref) -> None:
+        if a == b:
+            return
         small, large = sorted((a, b), key=lambda root: (len(self.members[root]), root))
         for ref in self.members[small]:
             self._root[ref] = large
         self.members[large] |= self.members.pop(small)
-        return None
 
     def _objection(self, left: set[Ref], right: set[Ref], score: Score) -> str | None:
         if any(self._barred[ref] & right for ref in left if ref in self._barred):

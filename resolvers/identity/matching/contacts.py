@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from itertools import combinations
 
@@ -42,17 +42,29 @@ def _initials(a: Person, b: Person) -> bool:
 
 
 def personal(people: Sequence[Person]) -> list[Person]:
-    """The same people, in whose records shared contacts are no longer evidence of one person."""
-    common = shared(people)
-    return [_without(person, common) for person in people]
+    """The same people, in whose records shared contacts are no longer evidence of one person, at most of one household."""
+    common, many = shared(people), crowded(people)
+    return [without(person, common, many) for person in people]
 
 
-def _without(person: Person, common: frozenset[str]) -> Person:
+def crowded(people: Iterable[Person]) -> frozenset[str]:
+    """Addresses that more people have than live in any home."""
+    counts = Counter(address for person in people for address in (*person.emails, *person.shared_emails))
+    return frozenset(address for address, count in counts.items() if count > _MOST)
+
+
+def without(person: Person, common: frozenset[str], many: frozenset[str]) -> Person:
+    """The person without the `common` contacts as evidence of one person, and without the addresses of `many` as evidence of
+    one household.
+    """
+    if not many.isdisjoint(person.shared_emails):
+        kept = tuple(e for e in person.shared_emails if e not in many)
+        person = msgspec.structs.replace(person, shared_emails=kept)
     if common.isdisjoint(person.emails) and common.isdisjoint(person.phones):
         return person
     return msgspec.structs.replace(
         person,
         emails=tuple(e for e in person.emails if e not in common),
-        shared_emails=(*person.shared_emails, *(e for e in person.emails if e in common)),
+        shared_emails=(*person.shared_emails, *(e for e in person.emails if e in common - many)),
         phones=tuple(p for p in person.phones if p not in common),
     )

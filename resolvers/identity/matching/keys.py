@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from enum import StrEnum
+from functools import lru_cache
 
 import msgspec
 
@@ -71,52 +72,61 @@ def _born(person: Person) -> str:
 _CODES = {c: str(n) for n, group in enumerate(("bfpvw", "cgjkqsxz", "dt", "l", "mn", "r"), 1) for c in group}
 
 
-def sound(word: str) -> str:
+@lru_cache(maxsize=20_000)
+def sound(word: str, length: int = 5) -> str:
     """How a word roughly sounds: its consonants by class, doubled ones once (after Soundex, without its cut)."""
     coded = [_CODES.get(c, "") for c in unaccented(word)]
     kept = [c for i, c in enumerate(coded) if c and (i == 0 or c != coded[i - 1])]
-    return "".join(kept[:5]) or word[:2]
+    return "".join(kept[:length]) or word[:2]
+
+
+def _spelled(person: Person) -> tuple[str, str]:
+    """Given and family name in Latin letters, as far as that can be told."""
+    return person.given_read or person.given, person.family_read or person.family
 
 
 def _name(person: Person) -> Iterator[str]:
     """Both names in no order, so that swapped ones meet; a nickname meets the name it stands for."""
-    if person.given and person.family:
-        yield "|".join(sorted((person.given, person.family)))
-        for form in person.given_forms:
-            if form.startswith("#"):
-                yield f"{form}|{person.family}"
+    if not (person.given and person.family):
+        return
+    given, family = map(sound, _spelled(person))
+    yield "|".join(sorted((given, family)))
+    short = (form for form in person.given_forms if form.startswith("#"))
+    yield from (f"{form}|{family}" for form in sorted(short))
+    yield from (f"{form}|{given}" for form in sorted(person.swapped_forms))
 
 
 def _name_born(person: Person) -> Iterator[str]:
     if person.given and person.family and person.birth_date:
-        yield "|".join(sorted((sound(person.given), sound(person.family)))) + "|" + _born(person)
+        yield "|".join(sorted(map(sound, _spelled(person)))) + "|" + _born(person)
 
 
 def _given_born(person: Person) -> Iterator[str]:
-    for name in (person.given, person.family):  # either may stand in the other's place
+    for name in _spelled(person):  # either may stand in the other's place
         if name and person.birth_date:
             yield f"{sound(name)}|{person.birth_date[:4]}|{person.birth_date[6:8]}"
 
 
 def _family_born(person: Person) -> Iterator[str]:
-    for name in (person.given, person.family):
+    for name in _spelled(person):
         if name and person.birth_date:
             yield f"{sound(name)}|{person.birth_date[4:8]}"
 
 
 def _family_place(person: Person) -> Iterator[str]:
     if person.family and (person.postcode or person.city):
-        yield f"{sound(person.family)}|{person.postcode or person.city}"
+        yield f"{sound(_spelled(person)[1])}|{person.postcode or person.city}"
 
 
 def _given_place(person: Person) -> Iterator[str]:
     if person.given and (person.postcode or person.city):
-        yield f"{sound(person.given)}|{person.postcode or person.city}"
+        yield f"{sound(_spelled(person)[0])}|{person.postcode or person.city}"
 
 
 def _house(person: Person) -> Iterator[str]:
     if person.house_number and person.street:
-        yield f"{person.house_number}|{sound(person.street.replace(' ', ''))}|{person.given[:1] or person.family[:1]}"
+        initial = "".join(_spelled(person))[:1]
+        yield f"{person.house_number}|{sound(person.street.replace(' ', ''))}|{initial}"
 
 
 def _born_place(person: Person) -> Iterator[str]:
@@ -127,11 +137,11 @@ def _born_place(person: Person) -> Iterator[str]:
 
 
 def _mailbox(person: Person) -> Iterator[str]:
-    """The part before the @, which many people keep when they change their provider."""
+    """How the part before the @ sounds: many people keep it when they change their provider, or mistype it."""
     for address in person.emails:
         local = "".join(c for c in address.partition("@")[0] if c.isalnum())
         if len(local) >= 6:
-            yield local
+            yield sound(local, 12) + "".join(c for c in local if c.isdigit())
 
 
 def _values(of: Callable[[Person], tuple[str, ...]]) -> Callable[[Person], Iterator[str]]:
@@ -140,8 +150,8 @@ def _values(of: Callable[[Person], tuple[str, ...]]) -> Callable[[Person], Itera
 
 _MAKERS: dict[Kind, Callable[[Person], Iterator[str]]] = {
     Kind.NATIONAL_ID: _values(lambda p: (p.national_id,) if p.national_id else ()),
-    Kind.EMAIL: _values(lambda p: p.emails),
-    Kind.PHONE: _values(lambda p: p.phones),
+    Kind.EMAIL: _values(lambda p: (*p.emails, *p.shared_emails)),
+    Kind.PHONE: _values(lambda p: tuple(n[-9:] for n in p.phones)),
     Kind.NAME_BORN: _name_born,
     Kind.GIVEN_BORN: _given_born,
     Kind.FAMILY_BORN: _family_born,

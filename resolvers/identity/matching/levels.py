@@ -1,6 +1,7 @@
 """Comparison levels: how far two people agree in each field, from best to worst; the same words as in a model file.
 
-`training` writes these conditions a second time in SQL, and a test holds both against each other.
+`training` writes these conditions a second time in SQL, and a test holds both against each other. One thing SQL leaves
+out: names in two scripts, which are missing there; the refinement that follows counts them.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from collections.abc import Callable
 from rapidfuzz.distance import OSA, JaroWinkler
 
 from resolvers.identity.matching.person import Person
+from resolvers.identity.scripts import may_be
 
 MISSING = -1
 """One side says nothing, or the two cannot be compared: no evidence either way."""
@@ -33,6 +35,8 @@ LEVELS: dict[str, tuple[str, ...]] = {
 }
 """Field -> its levels, best first; the last is always "different"."""
 
+_NATIONAL = 9
+"""Digits at the end of a phone number that are the same where a country was guessed wrongly."""
 _GENDER = frozenset("ae")
 
 
@@ -46,10 +50,10 @@ def typo(a: str, b: str) -> bool:
     return OSA.distance(a, b, score_cutoff=1) <= 1
 
 
-def alike(a: str, b: str, least: float) -> bool:
-    """Nearly the same text: by Jaro-Winkler similarity, or one slip in at least four letters."""
+def alike(a: str, b: str, least: float, shortest: int = 4) -> bool:
+    """Nearly the same text: by Jaro-Winkler similarity, or one slip in at least four letters (`shortest`)."""
     return JaroWinkler.similarity(a, b, score_cutoff=least) >= least or (
-        min(len(a), len(b)) >= 4 and typo(a, b)
+        min(len(a), len(b)) >= shortest and typo(a, b)
     )
 
 
@@ -57,9 +61,30 @@ def _swapped_names(a: Person, b: Person) -> bool:
     """Given and family name stand in each other's place; one slip in either changes nothing."""
     if not (a.given and a.family and b.given and b.family) or a.latin != b.latin:
         return False
+    if a.given == b.family and not a.swapped_forms.isdisjoint(b.given_forms):
+        return True
+    if a.family == b.given and not b.swapped_forms.isdisjoint(a.given_forms):
+        return True
     if a.given != b.family and a.family != b.given:
         return False
     return alike(a.given, b.family, NEARLY) and alike(a.family, b.given, NEARLY)
+
+
+def _across(a: Person, b: Person) -> tuple[bool, bool, bool]:
+    """In two scripts: whether the given names can be one, the family names, and both in each other's place.
+
+    Nothing is said against one person: there are many ways from one script into another.
+    """
+    foreign, latin = (b, a) if a.latin else (a, b)
+    return (
+        _may_be(foreign.given, latin.given),
+        _may_be(foreign.family, latin.family),
+        _may_be(foreign.given, latin.family) and _may_be(foreign.family, latin.given),
+    )
+
+
+def _may_be(foreign: str, latin: str) -> bool:
+    return bool(foreign and latin) and may_be(foreign, latin)
 
 
 def other_gender(a: str, b: str) -> bool:
@@ -70,10 +95,13 @@ def other_gender(a: str, b: str) -> bool:
 
 def given(a: Person, b: Person) -> int:
     x, y = a.given, b.given
-    if not x or not y or a.latin != b.latin:
+    if not x or not y:
         return MISSING
     if x == y:
         return 0
+    if a.latin != b.latin:
+        same, _, swapped = _across(a, b)
+        return 2 if same else 1 if swapped else MISSING
     if _swapped_names(a, b):
         return 1
     if not a.given_forms.isdisjoint(b.given_forms):
@@ -82,17 +110,20 @@ def given(a: Person, b: Person) -> int:
         return 5 if x[0] == y[0] else 6
     if (a.given_known and b.given_known) or other_gender(x, y):
         return 6  # two known names that share no form are two names: Anna, Hanna
-    if alike(x, y, NEARLY):
+    # Fang and Yang are two names; Annx is none, and so a slip of Anna
+    if alike(x, y, NEARLY, 4 if a.given_known != b.given_known else 5):
         return 3
     return 4 if JaroWinkler.similarity(x, y) >= LIKE else 6
 
 
 def family(a: Person, b: Person) -> int:
     x, y = a.family, b.family
-    if not x or not y or a.latin != b.latin:
+    if not x or not y:
         return MISSING
     if x == y:
         return 0
+    if a.latin != b.latin:
+        return 1 if _across(a, b)[1] else MISSING
     if a.given != b.given and _swapped_names(a, b):
         return MISSING  # one event, which the given name's level tells already
     if not a.family_forms.isdisjoint(b.family_forms):
@@ -136,7 +167,7 @@ def phone(a: Person, b: Person) -> int:
         return MISSING
     if not set(a.phones).isdisjoint(b.phones):
         return 0
-    return 1 if any(typo(x, y) for x in a.phones for y in b.phones) else 2
+    return 1 if any(x[-_NATIONAL:] == y[-_NATIONAL:] or typo(x, y) for x in a.phones for y in b.phones) else 2
 
 
 def _text(field: str) -> Callable[[Person, Person], int]:

@@ -9,12 +9,14 @@ from datetime import UTC, datetime
 from functools import lru_cache
 
 import msgspec
+import phonenumbers
 
 from adapters.base import KeyType, MatchKey
 from adapters.records import Address, Profile
 from resolvers.identity import keys as match_keys
-from resolvers.identity.names import PersonName, fold, name_of
-from resolvers.identity.nicknames import NICKNAMES
+from resolvers.identity.names import HOUSEHOLD, PersonName, fold, name_in_address, name_of
+from resolvers.identity.nicknames import KNOWN, NICKNAMES
+from resolvers.identity.scripts import spellings
 
 Ref = tuple[str, str]
 """(source, record id)"""
@@ -31,9 +33,9 @@ MAX_VALUES = 20
 """E-mail addresses and phone numbers of one record that are compared."""
 _OLDEST = 1850
 
-_NOT_GIVEN = frozenset(
+_NOT_GIVEN = HOUSEHOLD | frozenset(
     """na n/a nan none null nil unknown unbekannt undefined test tester xxx anonymous anonym gast guest keine brak -
-    missing familie family fam famille familia famiglia rodzina aile ailesi kazoku household haushalt""".split()
+    missing""".split()
 )
 # letters of other scripts that look like Latin ones: only read as such in a word that also has Latin letters
 _LOOKALIKES = str.maketrans("авекмнорстухіјѕԁɡαβεικνορτυχ", "abekmhopctyxijsdgabeiknoptux")
@@ -50,8 +52,10 @@ _NUMBER_STREET = re.compile(r"^(?P<number>\d{1,5} ?[a-z]?)[ ,]+(?P<street>\D.*)$
 class Person(msgspec.Struct, frozen=True, kw_only=True):
     """Somebody as one record knows them; empty text or tuple where it does not say. Texts are folded.
 
-    `given` and `family` are whole names in one word; the `forms` are what a name may also be written as. `birth_date`
-    is eight digits (YYYYMMDD), also where they are no day of the calendar: a slip of the keyboard is still evidence.
+    `given` and `family` are whole names in one word; the `forms` are what a name may also be written as, the
+    `swapped_forms` what the family name may be short for where it stands in the given name's place. `given_read` and
+    `family_read` spell a name of another script in Latin letters. `birth_date` is eight digits (YYYYMMDD), also where
+    they are no day of the calendar: a slip of the keyboard is still evidence.
     """
 
     ref: Ref
@@ -59,6 +63,9 @@ class Person(msgspec.Struct, frozen=True, kw_only=True):
     family: str = ""
     given_forms: frozenset[str] = frozenset()
     family_forms: frozenset[str] = frozenset()
+    swapped_forms: frozenset[str] = frozenset()
+    given_read: str = ""
+    family_read: str = ""
     given_known: bool = False
     latin: bool = True
     emails: tuple[str, ...] = ()
@@ -136,16 +143,23 @@ def _person(
     address: Mapping[str, str],
     national_id: str,
 ) -> Person:
-    given, family = _kept(name.given), _kept(name.family)
     addresses = sorted({a for e in emails if (a := email(e))})
+    given, family = _kept(name.given), _kept(name.family)
     shared = tuple(a for a in addresses if _is_shared(a, family))
+    if not given and not family:  # a list of addresses: many of them name their owner, or a household
+        named = ((a in shared, name_in_address(a)) for a in addresses)
+        name = next((who for home, who in named if who.family and not (home and who.given)), name)
+        given, family = _kept(name.given), _kept(name.family)
     return Person(
         ref=ref,
         given="".join(given),
         family="".join(family),
         given_forms=_given_forms(given),
         family_forms=_family_forms(family),
-        given_known=bool(given) and given[0] in NICKNAMES,
+        swapped_forms=_short_forms(family),
+        given_read="" if name.latin else _read(given),
+        family_read="" if name.latin else _read(family),
+        given_known=bool(given) and given[0] in KNOWN,
         latin=name.latin,
         emails=tuple(a for a in addresses if a not in shared),
         shared_emails=shared,
@@ -226,6 +240,13 @@ def _phone(text: str, region: str | None) -> str | None:
     return found
 
 
+@lru_cache(maxsize=20_000)
+def is_mobile(number: str) -> bool:
+    """Whether a number in E.164 is a mobile one for certain; a home shares the others."""
+    kind = phonenumbers.number_type(phonenumbers.parse(number))
+    return bool(kind == phonenumbers.PhoneNumberType.MOBILE)
+
+
 def identifier(value: str) -> str:
     """A number given by an authority: letters and digits only; nothing where all are the same (000…) or too few."""
     text = clean(value) if len(value) <= MAX_TEXT else ""
@@ -277,9 +298,17 @@ def months_come_first(dates: Iterable[str]) -> bool:
 def _given_forms(words: tuple[str, ...]) -> frozenset[str]:
     if not words or len(words[0]) < 3:
         return frozenset()
-    forms = {unaccented(words[0])}
-    forms |= {f"#{number}" for number in NICKNAMES.get(words[0], ())}
-    return frozenset(forms)
+    return _short_forms(words) | {unaccented(words[0])}
+
+
+@lru_cache(maxsize=20_000)
+def _short_forms(words: tuple[str, ...]) -> frozenset[str]:
+    """The groups of names that the first word stands in."""
+    return frozenset(f"#{number}" for number in NICKNAMES.get(words[0], ())) if words else frozenset()
+
+
+def _read(words: tuple[str, ...]) -> str:
+    return next(iter(spellings("".join(words))), "")
 
 
 @lru_cache(maxsize=20_000)

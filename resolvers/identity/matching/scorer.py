@@ -9,7 +9,8 @@ import msgspec
 
 from resolvers.identity.matching.levels import LEVELS, MISSING, compare
 from resolvers.identity.matching.model import SMALLEST, Model
-from resolvers.identity.matching.person import Person, Ref
+from resolvers.identity.matching.person import Person, Ref, is_mobile
+from resolvers.identity.names import name_in_address
 
 SAME = 0.99
 """Probability from which a pair is joined without a person: a wrong join is taken to cost 99 times a missed one."""
@@ -23,12 +24,18 @@ _NAMES = tuple(LEVELS)
 _AT = {name: index for index, name in enumerate(_NAMES)}
 _GIVEN, _FAMILY, _BORN, _ID = (_AT[n] for n in ("given", "family", "birth_date", "national_id"))
 _EMAIL, _PHONE = _AT["email"], _AT["phone"]
+_MAILBOX = LEVELS["email"].index("mailbox")
+_SWAPPED, _VARIANT, _SIMILAR = (LEVELS["given"].index(n) for n in ("swapped", "variant", "similar"))
 _LAST = tuple(len(levels) - 1 for levels in LEVELS.values())
 _HOUSEHOLD = tuple(_AT[n] for n in ("family", "street", "house_number", "postcode", "city", "state"))
+_STREET, _NUMBER = _AT["street"], _AT["house_number"]
 _PLACE = tuple(_AT[n] for n in ("postcode", "city", "state"))
 """Say the same thing three times, as far as training has not seen otherwise."""
+_STREETS = (_AT["street"], *_PLACE)
+"""So does a street where the numbers of the houses differ: it names a quarter."""
 _SHARED_BY_FEW = (_ID, _EMAIL, _PHONE)
 """Exact agreement gets rarer as the map grows: those who share a contact are a household, however many others there are."""
+_VARIANTS = {name: LEVELS[name].index("variant") for name in ("given", "family")}
 _FREQUENT = ("given", "family", "city")
 """Fields whose exact agreement weighs more for a rare value."""
 
@@ -75,6 +82,7 @@ class Scorer:
 
     def __init__(self, model: Model, records: int) -> None:
         self.model = model
+        self.version = model.version
         prior = model.prior(records)
         self.prior = math.log2(prior / (1 - prior))
         fields = [model.fields[name] for name in _NAMES]
@@ -94,6 +102,7 @@ class Scorer:
         }
         # training has seen that name and address are one person
         self._at_home_alone = model.household >= SAME
+        self._knows_names = model.fields["family"].rare is not None
         self._overlap = model.place_overlap
         self._most = model.household_bits - self.prior
         self._same, self._review = (math.log2(p / (1 - p)) for p in (SAME, REVIEW))
@@ -103,9 +112,9 @@ class Scorer:
         if b.ref < a.ref:
             a, b = b, a
         levels = compare(a, b)
-        bits, repeated, excess = self.bits(a, levels)
+        bits, repeated, excess = self.bits(a, levels, b=b, home=self._home(a, b, levels))
         weight = self.prior + sum(bits) - repeated - excess
-        doubts = self.doubts(levels)
+        doubts = self.doubts(levels) + self._pair_doubts(a, b, levels, weight)
         return Score(
             a=a.ref,
             b=b.ref,
@@ -124,19 +133,33 @@ class Scorer:
     def explain(self, a: Person, b: Person) -> tuple[Contribution, ...]:
         """The waterfall of any pair, also of one that is far apart; sums to the score's weight."""
         levels = compare(a, b)
-        return self._contributions(levels, *self.bits(a, levels))
+        return self._contributions(levels, *self.bits(a, levels, b=b, home=self._home(a, b, levels)))
 
-    def bits(self, a: Person, levels: tuple[int, ...]) -> tuple[list[float], float, float]:
+    def bits(
+        self, a: Person, levels: tuple[int, ...], *, b: Person | None = None, home: bool = False
+    ) -> tuple[list[float], float, float]:
         """The weight of each field, and what is to be taken off again: what a place says twice, and what family name
-        and address say beyond naming a household.
+        and address say beyond naming a household (below zero where a shared address says it: see `_home`).
         """
         bits = [weights[level] for weights, level in zip(self._weights, levels, strict=True)]
         for index, name, frequencies, rare, m in self._frequent:
             if levels[index] == 0:
                 bits[index] = math.log2(m / frequencies.get(getattr(a, name), rare or 1.0))
-        place = [bits[i] for i in _PLACE if bits[i] > 0]
+            elif b and a.latin != b.latin and levels[index] == _VARIANTS.get(name):
+                latin = getattr(a if a.latin else b, name)  # in another script a name is no rarer
+                bits[index] = min(bits[index], math.log2(m / frequencies.get(latin, rare or 1.0)))
+        where = _PLACE if levels[_NUMBER] != _LAST[_NUMBER] else _STREETS
+        place = [bits[i] for i in where if bits[i] > 0]
         repeated = (sum(place) - max(place)) * self._overlap if len(place) > 1 else 0.0
-        return bits, repeated, max(0.0, sum([bits[i] for i in _HOUSEHOLD]) - repeated - self._most)
+        household = sum([bits[i] for i in _HOUSEHOLD]) - repeated
+        if home and household < self._most:
+            return bits, repeated, household - min(household + self._weights[_EMAIL][0], self._most)
+        return bits, repeated, max(0.0, household - self._most)
+
+    @staticmethod
+    def _home(a: Person, b: Person, levels: tuple[int, ...]) -> bool:
+        """One family name at one shared e-mail address: as good as a street and a number."""
+        return levels[_FAMILY] in (0, 1, 2) and not set(a.shared_emails).isdisjoint(b.shared_emails)
 
     def _band(self, weight: float, doubts: tuple[str, ...]) -> Band:
         if weight < self._review or OTHER_PERSON in doubts:
@@ -155,7 +178,8 @@ class Scorer:
         if repeated:
             bars.append(Contribution(field="place", agreement="counts once", weight=-repeated))
         if excess:
-            bars.append(Contribution(field="household", agreement="an address is no person", weight=-excess))
+            says = "an address is no person" if excess > 0 else "a shared address"
+            bars.append(Contribution(field="household", agreement=says, weight=-excess))
         return tuple(bars)
 
     def doubts(self, levels: tuple[int, ...]) -> tuple[str, ...]:
@@ -180,19 +204,64 @@ class Scorer:
             doubts.append(NOT_PERSONAL)
         return tuple(doubts)
 
-    @staticmethod
-    def _personal(levels: tuple[int, ...]) -> bool:
+    def _pair_doubts(self, a: Person, b: Person, levels: tuple[int, ...], weight: float) -> tuple[str, ...]:
+        """Doubts that the levels do not show."""
+        if levels[_ID] in (0, 1) or levels[_BORN] == 0:
+            return ()
+        if a.latin != b.latin:
+            unread = levels[_GIVEN] == MISSING and a.given and b.given
+            other = levels[_GIVEN] == _VARIANT and levels[_FAMILY] == MISSING and a.family and b.family
+            if unread or (other and levels[_EMAIL] != 0):
+                return (OTHER_SCRIPT,)
+        if weight < self._same or levels[_PHONE] != 0 or self._born(levels) or not _other_address(a, levels):
+            return ()
+        return () if any(is_mobile(n) for n in set(a.phones) & set(b.phones)) else (HOME_PHONE,)
+
+    def _born(self, levels: tuple[int, ...]) -> bool:
+        """Whether the birth date names a person. With a slip in it and another family name it may be a couple.
+
+        Where it is not known how frequent names are, namesakes are many: there a slip, or a family name that is not the
+        same, needs another witness.
+        """
+        if levels[_BORN] not in (0, 1, 2):
+            return False
+        exact, same_family = levels[_BORN] == 0, levels[_FAMILY] in (0, 1, 2) or levels[_GIVEN] == _SWAPPED
+        if not exact and levels[_FAMILY] == _LAST[_FAMILY]:
+            return False
+        if self._knows_names or (exact and same_family):
+            return True
+        return levels[_PHONE] in (0, 1) or levels[_EMAIL] in (0, 1, 2) or _at_home(levels)
+
+    def _personal(self, levels: tuple[int, ...]) -> bool:
         """Whether something agrees that few people share. Name and address are no such thing: father and son."""
         if levels[_EMAIL] == 0:
             return True
-        named = levels[_GIVEN] not in (MISSING, _LAST[_GIVEN])
-        return named and (levels[_BORN] in (0, 1, 2) or levels[_PHONE] == 0)
+        if levels[_GIVEN] in (MISSING, _SIMILAR, _LAST[_GIVEN]):  # Anita and Sunita are similar
+            return False
+        if levels[_PHONE] == 0:
+            return True
+        other_contact = levels[_EMAIL] != MISSING or levels[_PHONE] == _LAST[_PHONE]
+        if levels[_GIVEN] == _VARIANT and other_contact:  # Elisabeth and Lisa: twins, or one person
+            return False
+        return self._born(levels)
+
+
+def _other_address(a: Person, levels: tuple[int, ...]) -> bool:
+    """Two e-mail addresses; also where they only share a mailbox that is a name, as namesakes do."""
+    named = levels[_EMAIL] == _MAILBOX and all(name_in_address(e).family for e in a.emails)
+    return levels[_EMAIL] == _LAST[_EMAIL] or named
+
+
+def _at_home(levels: tuple[int, ...]) -> bool:
+    return levels[_STREET] in (0, 1) and levels[_NUMBER] != _LAST[_NUMBER]
 
 
 OTHER_ID = "two different national ids"
 OTHER_GIVEN = "different given names: a twin, a parent, a partner?"
 OTHER_BIRTH_DATE = "different birth dates"
 OTHER_PERSON = "different given names and birth dates"
+OTHER_SCRIPT = "names in two scripts that are not found to be one"
+HOME_PHONE = "the phone may be a home's, and the e-mail addresses differ"
 NOT_PERSONAL = "nothing personal agrees"
 
 CONTRADICTIONS = frozenset({OTHER_ID, OTHER_GIVEN, OTHER_BIRTH_DATE, OTHER_PERSON})

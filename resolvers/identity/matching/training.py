@@ -329,6 +329,7 @@ def _row(number: int, person: Person) -> dict[str, Any]:
         "unique_id": number,
         "given_forms": sorted(person.given_forms),
         "family_forms": sorted(person.family_forms),
+        "swapped_forms": sorted(person.swapped_forms),
         "given_known": person.given_known,
         "latin": person.latin,
         "emails": list(person.emails) or None,
@@ -415,8 +416,8 @@ def _sql_near(x: str, y: str, shortest: int = 0) -> str:
     )
 
 
-def _sql_alike(x: str, y: str, least: float) -> str:
-    return f"(jaro_winkler_similarity({x}, {y}) >= {least} or {_sql_near(x, y, 4)})"
+def _sql_alike(x: str, y: str, least: float, shortest: int = 4) -> str:
+    return f"(jaro_winkler_similarity({x}, {y}) >= {least} or {_sql_near(x, y, shortest)})"
 
 
 def _sql_typo(column: str, shortest: int = 0) -> str:
@@ -440,8 +441,10 @@ def _sql_equal(column: str) -> str:
 
 
 _SWAPPED = (
-    "(given_l = family_r or family_l = given_r)"
-    f" and {_sql_alike('given_l', 'family_r', NEARLY)} and {_sql_alike('family_l', 'given_r', NEARLY)}"
+    "((given_l = family_r and list_has_any(swapped_forms_l, given_forms_r))"
+    " or (family_l = given_r and list_has_any(swapped_forms_r, given_forms_l))"
+    " or ((given_l = family_r or family_l = given_r)"
+    f" and {_sql_alike('given_l', 'family_r', NEARLY)} and {_sql_alike('family_l', 'given_r', NEARLY)}))"
 )
 _OTHER_GENDER = (
     "abs(length(given_l) - length(given_r)) = 1"
@@ -449,6 +452,10 @@ _OTHER_GENDER = (
     " else given_l in (given_r || 'a', given_r || 'e') end)"
 )
 _TWO_NAMES = f"((given_known_l and given_known_r) or ({_OTHER_GENDER}))"
+_LIKE_GIVEN = (
+    f"({_sql_alike('given_l', 'given_r', NEARLY, 5)}"
+    f" or (given_known_l <> given_known_r and {_sql_near('given_l', 'given_r', 4)}))"
+)
 _LONG = "least(length(given_l), length(given_r)) > 1"
 _OTHER_SCRIPT = "latin_l <> latin_r"
 _BOTH = "(list_transform({0}_l, lambda x: list_transform({0}_r, lambda y: struct_pack(x := x, y := y))))"
@@ -465,7 +472,7 @@ _LIKE_MAILBOX = _MAILBOX.format(
 _LIKE_PHONE = (
     "len(list_filter(flatten("
     + _BOTH.format("phones")
-    + "), lambda p: damerau_levenshtein(p.x, p.y) <= 1)) > 0"
+    + "), lambda p: right(p.x, 9) = right(p.y, 9) or damerau_levenshtein(p.x, p.y) <= 1)) > 0"
 )
 _PARTS = (
     "(case when substr(birth_date_l, 1, 4) = substr(birth_date_r, 1, 4) then 1 else 0 end"
@@ -491,7 +498,7 @@ _SQL: dict[str, tuple[str, ...]] = {
         _sql_equal("given"),
         _SWAPPED,
         "list_has_any(given_forms_l, given_forms_r)",
-        f"{_LONG} and not {_TWO_NAMES} and {_sql_close('given', NEARLY)}",
+        f"{_LONG} and not {_TWO_NAMES} and {_LIKE_GIVEN}",
         f"{_LONG} and not {_TWO_NAMES} and {_sql_like('given', LIKE)}",
         f"not ({_LONG}) and substr(given_l, 1, 1) = substr(given_r, 1, 1)",
     ),

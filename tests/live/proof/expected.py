@@ -11,7 +11,7 @@ from typing import Any
 
 from tests.live.proof.comparing import Where, between, start_of
 from tests.live.proof.gateway import CRM, MAILBOX, SOURCES, SUPPORT, SYSTEM_OF, WEBSHOP
-from tests.live.proof.people import EMAIL_AND_NAME, Known, Profile, Text, Value
+from tests.live.proof.known import Known, Profile, Text, Value
 from tests.live.seed import Created, Traces
 from tests.live.seed.plans import OrderPlan, Outcome
 from tests.live.seed.records import Mail, Order, OrderLine, Ticket
@@ -22,7 +22,6 @@ AGENT = "Enoch Root"
 LONGEST_TEXT = 50_000
 """So much of a long mail is shown at least, in characters."""
 
-_CONFIDENCE = {EMAIL_AND_NAME: 0.99, "phone and name": 0.95}
 _TICKET_STATUS = {
     "new": "NEW",
     "open": "OPEN",
@@ -176,33 +175,24 @@ class Expectations:
         ]
 
     def _members(self, known: Known) -> list[Node]:
-        ids = [(place[0], self.record_id(known, place)) for place in known.records]
-        members = []
-        for index, (source, record_id) in enumerate(ids):
-            evidence = [
-                {
-                    "source": other[0],
-                    "recordId": other[1],
-                    "rule": rule,
-                    "confidence": _CONFIDENCE[rule],
-                    "at": between(self.since),
-                }
-                for a, b, rule in known.links
-                if index in (a, b)
-                for other in [ids[b if index == a else a]]
-            ]
-            members.append(
-                {
-                    "source": source,
-                    "recordId": record_id,
-                    "linkedAt": between(self.since),
-                    "confidence": max(
-                        (_CONFIDENCE[rule] for a, b, rule in known.links if index in (a, b)), default=1.0
-                    ),
-                    "evidence": sorted(evidence, key=strength),
-                }
-            )
-        return sorted(members, key=lambda member: (member["source"], member["recordId"]))
+        """Which records; what ties them together is `evidence.assert_explained`'s to say, whatever it is that links."""
+        return [
+            {
+                "source": source,
+                "recordId": record_id,
+                "linkedAt": between(self.since),
+                "confidence": Where(what="a confidence", holds=lambda value: 0 < value <= 1),
+                "evidence": self._evidence(alone=len(known.records) == 1),
+            }
+            for source, record_id in sorted((p[0], self.record_id(known, p)) for p in known.records)
+        ]
+
+    def _evidence(self, *, alone: bool) -> Where:
+        recent = between(self.since)
+        return Where(
+            what="no evidence" if alone else f"evidence, all of it since {self.since}",
+            holds=lambda found: bool(found) != alone and all(recent.holds(each["at"]) for each in found),
+        )
 
     # --- what happened
 
@@ -253,11 +243,6 @@ def _said_of(source: str) -> Where:
 
 _GUESTS = frozenset({"Olivia Brown", "Petra Lang"})
 """Whose first address the shop made a default one: it does so for guests, not for addresses that staff enter."""
-
-
-def strength(evidence: Node) -> tuple[str, str, str]:
-    """An order for evidence, which has none of its own."""
-    return evidence["rule"], evidence["source"], evidence["recordId"]
 
 
 def timeline(nodes: Iterable[Node]) -> list[Node]:

@@ -21,7 +21,8 @@ SOURCES = (CRM, WEBSHOP, SUPPORT, MAILBOX)
 """The sources in the gateway's order of trust."""
 SYSTEM_OF = {CRM: "tryton", WEBSHOP: "vendure", SUPPORT: "request_tracker", MAILBOX: "dovecot"}
 
-API_KEY, IDENTITY_SECRET = "PROOF_API_KEY", "PROOF_IDENTITY_SECRET"
+API_KEY, STEWARD_KEY, IDENTITY_SECRET = "PROOF_API_KEY", "PROOF_STEWARD_KEY", "PROOF_IDENTITY_SECRET"
+STEWARD = "live-steward"
 SECRET_OF = {source: f"PROOF_{source.upper()}_SECRET" for source in SOURCES}
 WRONG = "this-is-not-the-secret"
 
@@ -35,12 +36,15 @@ port = 0
 deadline = 40.0
 
 [auth]
-api_keys = [{{ name = "live-proof", key = {{ env = "{api_key}" }} }}]
+api_keys = [
+  {{ name = "live-proof", key = {{ env = "{api_key}" }} }},
+  {{ name = "{steward}", key = {{ env = "{steward_key}" }}, steward = true }},
+]
 
 [identity]
 url = "sqlite+aiosqlite:///{store}"
 secret = {{ env = "{identity_secret}" }}
-
+{identity}
 [cache]
 url = "memory://"
 
@@ -128,19 +132,21 @@ def write_setup(
     *,
     name: str = "c360",
     merge: str = "",
+    identity: str = "",
     store: str = "c360.db",
 ) -> Setup:
-    """Writes the settings of a gateway on these servers into `folder`."""
+    """Writes the settings of a gateway on these servers into `folder`; `identity` are further lines there."""
     config = folder / f"{name}.toml"
     config.write_text(
         _CONFIG.format(
             **systems, host=HOST, store=folder / store, merge=merge, secret_of=SECRET_OF, patience=_PATIENCE,
-            api_key=API_KEY, identity_secret=IDENTITY_SECRET,
+            api_key=API_KEY, steward_key=STEWARD_KEY, steward=STEWARD, identity_secret=IDENTITY_SECRET,
+            identity=identity,
             crm=CRM, webshop=WEBSHOP, support=SUPPORT, mailbox=MAILBOX,
         )
     )  # fmt: skip
     secrets = {SECRET_OF[source]: systems[system].secret for source, system in SYSTEM_OF.items()}
-    own = {API_KEY: new_secret() + new_secret(), IDENTITY_SECRET: new_secret() + new_secret()}
+    own = {name: new_secret() + new_secret() for name in (API_KEY, STEWARD_KEY, IDENTITY_SECRET)}
     return Setup(config=config, env={**secrets, **own})
 
 
@@ -149,11 +155,16 @@ def command() -> Path:
     return Path(sys.executable).with_name("c360")
 
 
+def _environment(setup: Setup) -> dict[str, str]:
+    """The secrets, and this checkout's code wherever the installed `c360` points."""
+    return {**setup.env, "PYTHONPATH": str(Path(__file__).parents[3])}
+
+
 def check(setup: Setup, *options: str) -> subprocess.CompletedProcess[str]:
     """`c360 check` on a set-up."""
     return subprocess.run(
         [command(), "check", "--config", setup.config, *options],
-        env=setup.env,
+        env=_environment(setup),
         capture_output=True,
         text=True,
         timeout=CHECK_SECONDS,
@@ -169,7 +180,7 @@ class Gateway:
         self.setup = setup
         self.log = log
         self._server: Server = processes.spawn(
-            "gateway", [command(), "serve", "--config", setup.config], log=log, env=setup.env
+            "gateway", [command(), "serve", "--config", setup.config], log=log, env=_environment(setup)
         )
         self._server.wait_until(lambda: self._url() is not None, START_SECONDS)
         self.url = self._url() or ""
@@ -182,8 +193,15 @@ class Gateway:
 
     def ask(self, document: str, **variables: Any) -> Answer:
         """One question over HTTP, as any client would ask it."""
+        return self._post(document, variables, {})
+
+    def decide(self, document: str, **variables: Any) -> Answer:
+        """One mutation over HTTP, with the steward's key."""
+        return self._post(document, variables, {"Authorization": f"Bearer {self.setup.env[STEWARD_KEY]}"})
+
+    def _post(self, document: str, variables: dict[str, Any], headers: dict[str, str]) -> Answer:
         body = {"query": document, "variables": variables}
-        answer = self.client.post("/graphql", json=body)
+        answer = self.client.post("/graphql", json=body, headers=headers)
         assert answer.status_code == 200, (answer.status_code, answer.text, tail(self.log))
         read = answer.json()
         return Answer(data=read.get("data"), errors=read.get("errors", []), text=answer.text)

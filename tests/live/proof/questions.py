@@ -40,7 +40,12 @@ fragment Whole on Customer {
   timeline(first: 50) {
     nodes { __typename id at source recordId } pageInfo { hasNextPage hasPreviousPage } missing
   }
-  identity { members { source recordId linkedAt confidence evidence { source recordId rule confidence at } } }
+  identity {
+    members {
+      source recordId linkedAt confidence
+      evidence { source recordId rule confidence weight contributions { field agreement weight } at }
+    }
+  }
   sources { source state fetchedAt error { code message } }
 }
 """
@@ -101,3 +106,46 @@ query Thread($id: ID!, $first: Int, $after: String) {
 }
 """
 SOURCES = "{ sources { name kind adapter health { ok code } } }"
+
+_REFERENCES = "a { source recordId } b { source recordId }"
+RESOLVED = """
+query Resolved($by: CustomerBy!) {
+  customer(by: $by) { id redirectedFrom identity { members { source recordId } } }
+}
+"""
+BELIEVED = """
+query Believed($id: ID!, $at: DateTime!) {
+  customer(by: { id: $id }) { identity(asOf: $at) { members { source recordId } } }
+}
+"""
+WHY = f"""
+query Why($id: ID!, $a: RecordInput!, $b: RecordInput!) {{
+  customer(by: {{ id: $id }}) {{
+    identity {{
+      why(a: $a, b: $b) {{
+        {_REFERENCES} verdict rule confidence weight contributions {{ field agreement weight }} actor reason at
+      }}
+    }}
+  }}
+}}
+"""
+_EVENT = "id kind actor reason at undoes"
+HISTORY = f"""
+query History($id: ID!) {{
+  customer(by: {{ id: $id }}) {{
+    identity {{ history {{ event {{ {_EVENT} }} undoneBy edges {{ {_REFERENCES} verdict rule }} }} }}
+  }}
+}}
+"""
+_DECISION = f"{{ customers {{ id redirectedFrom identity {{ members {{ source recordId }} }} }} event {{ {_EVENT} }} }}"
+MERGE = f"""
+mutation Merge($ids: [ID!]!, $reason: String!) {{ done: mergeCustomers(ids: $ids, reason: $reason) {_DECISION} }}
+"""
+SPLIT = f"""
+mutation Split($id: ID!, $members: [RecordInput!]!, $reason: String!) {{
+  done: splitCustomer(id: $id, members: $members, reason: $reason) {_DECISION}
+}}
+"""
+UNDO = f"""
+mutation Undo($id: ID!, $reason: String!) {{ done: undoIdentityEvent(id: $id, reason: $reason) {_DECISION} }}
+"""

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta, timezone
 
+from tests.live.seed.callers import callers
 from tests.live.seed.plans import (
+    CET,
+    SUPPORT,
     Address,
     Answer,
     CrmEntry,
@@ -18,11 +21,9 @@ from tests.live.seed.plans import (
     TicketPlan,
 )
 
-SUPPORT = "support@shop.example"
 FAMILY_ADDRESS = "kowalscy@example.net"
 ROLE_ADDRESS = "info@studio-nord.example.com"
 SWITCHBOARD = "+46 8 123 456 00"
-CET = timezone(timedelta(hours=1))
 PST = timezone(timedelta(hours=-8))
 JST = timezone(timedelta(hours=9))
 PIXEL = bytes.fromhex(
@@ -48,6 +49,7 @@ def cast() -> tuple[Person, ...]:
         _samuel(),
         _lucia(),
         _maryjane(),
+        *callers(),
     )
 
 

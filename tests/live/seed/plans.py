@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta, timezone
 from enum import Enum
+
+SUPPORT = "support@shop.example"
+CET = timezone(timedelta(hours=1))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,8 +10,7 @@ from typing import Any
 
 import httpx
 
-from tests.live.seed.people import SUPPORT
-from tests.live.seed.plans import Answer, HelpdeskEntry, Question, TicketPlan
+from tests.live.seed.plans import SUPPORT, Answer, HelpdeskEntry, Question, TicketPlan
 from tests.live.seed.records import Requester, Ticket, TicketMessage
 from tests.live.systems import System
 

@@ -6,13 +6,13 @@ C360_HISTORIES says how many histories are tried (default 25).
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 import shutil
 import tempfile
 from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -209,7 +209,9 @@ class Histories(RuleBasedStateMachine):
                 )
                 edges = await connection.execute(
                     text(
-                        "SELECT event_id, a_record_id, b_record_id, origin, token FROM evidence WHERE event_id > :last"
+                        "SELECT e.event_id, a.record_id AS a, b.record_id AS b, label.text AS origin, token FROM evidence e"
+                        " JOIN member a ON a.id = e.a JOIN member b ON b.id = e.b JOIN label ON label.id = e.origin"
+                        " WHERE e.event_id > :last"
                     ),
                     last,
                 )
@@ -225,7 +227,7 @@ class Histories(RuleBasedStateMachine):
             (
                 event.id,
                 [
-                    ((int(e.a_record_id), int(e.b_record_id)), f"{e.origin}/{e.token.decode()}")
+                    ((int(e.a), int(e.b)), f"{e.origin}/{e.token.decode()}")
                     for e in edges
                     if e.event_id == event.id
                 ],
@@ -244,12 +246,15 @@ class Histories(RuleBasedStateMachine):
     def _minted(self, event: int) -> None:
         """The event minted ids for the parts that had none, each at its oldest record, and no others."""
 
-        async def read() -> str:
+        async def read() -> list[Any]:
             async with self.store.engine.connect() as connection:
-                query = text("SELECT detail FROM event WHERE id = :event")
-                return str((await connection.execute(query, {"event": event})).scalar_one())
+                query = text(
+                    "SELECT customer.id, record_id FROM customer JOIN member ON member.id = member_id"
+                    " WHERE customer.event_id = :event"
+                )
+                return list(await connection.execute(query, {"event": event}))
 
-        minted = {int(record): customer for customer, _, record in json.loads(self.run(read()))["minted"]}
+        minted = {int(row.record_id): str(UUID(bytes=row.id)) for row in self.run(read())}
         anchored = set(self.model.anchor.values())
         assert set(minted) == {self.model.oldest(c) for c in self.model.clusters() if not c & anchored}
         self.model.anchor |= {customer: record for record, customer in minted.items()}

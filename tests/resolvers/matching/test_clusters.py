@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from resolvers.identity.matching import clusters
 from resolvers.identity.matching.clusters import cluster
 from resolvers.identity.matching.person import Ref
-from resolvers.identity.matching.scorer import Band, Score
+from resolvers.identity.matching.scorer import NOT_PERSONAL, Band, Score
 
 
 def ref(name: str | int) -> Ref:
@@ -58,7 +58,25 @@ def test_records_that_contradict_each_other_are_not_joined_through_a_third() -> 
         [pair("son", "x", 12), pair("father", "x", 11), pair("father", "son", 9, "dates", band=Band.REVIEW)]
     )
     assert found.people == ((ref("son"), ref("x")),)
-    assert {d.reasons for d in found.review} == {("dates",), (clusters.CONTRADICTED,)}
+    assert [(d.a, d.b, d.reasons) for d in found.review] == [
+        (ref("father"), ref("x"), (clusters.CONTRADICTED,))
+    ]
+
+
+def test_two_groups_are_one_question() -> None:
+    found = cluster(
+        [
+            pair(1, 2, 30),
+            pair(3, 4, 29),
+            *(pair(a, b, a + b, band=Band.REVIEW) for a in (1, 2) for b in (3, 4)),
+        ]
+    )
+    assert [(d.a, d.b) for d in found.review] == [(ref(2), ref(4))]
+
+
+def test_too_little_known_is_no_contradiction() -> None:
+    scores = [pair(1, 2, 20), pair(2, 3, 19), pair(1, 3, 3, NOT_PERSONAL, band=Band.REVIEW)]
+    assert cluster(scores).people == ((ref(1), ref(2), ref(3)),)
 
 
 def test_a_single_link_between_two_groups_goes_to_review() -> None:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from bench.identity import hard_tables
 from resolvers.identity.matching import evaluation, model
 from resolvers.identity.matching.clusters import Clusters
-from resolvers.identity.matching.person import Person
+from resolvers.identity.matching.person import Person, from_row
 from resolvers.identity.matching.scorer import Scorer
 from tests.resolvers.matching.people import drawn, person
 
@@ -110,3 +111,23 @@ def test_where_ids_vouch_that_names_are_often_wrong_they_no_longer_keep_apart() 
         people.append(person(f"{n}a", given_name="Anna", national_id=f"{n:07d}x", **row))
         people.append(person(f"{n}b", given_name=other, national_id=f"{n:07d}x", **row))
     assert training.estimate(people).differs["given"] == pytest.approx(0.2, abs=0.01)
+
+
+def test_colleagues_and_families_of_an_address_that_is_crowded_are_no_household() -> None:
+    people = [
+        person(
+            str(n), given_name="James" if n < 2 else "", family_name="Smith", email="the.office@mail.example"
+        )
+        for n in range(60)
+    ]
+    assert matched(people).people == ()
+
+
+@pytest.mark.parametrize("name", ["nobody_twice", "offices", "contacts"])
+def test_hard_tables_join_nobody_wrongly(name: str) -> None:
+    rows = hard_tables.TABLES[name](3)[:1500]
+    people = [from_row(row, ("file", str(n)), "US") for n, row in enumerate(rows)]
+    figures = evaluation.figures(
+        {p.ref: row["truth"] for p, row in zip(people, rows, strict=True)}, matched(people)
+    )
+    assert figures.pairwise.precision > 0.99

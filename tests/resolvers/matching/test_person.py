@@ -128,3 +128,42 @@ def test_the_order_of_day_and_month_is_read_off_the_column() -> None:
     assert not persons.months_come_first(european)
     assert persons.birth_date("05/06/1994", month_first=True) == "19940506"
     assert persons.birth_date("05/06/1994") == "19940605"
+
+
+@pytest.mark.parametrize(
+    ("address", "given", "family"),
+    [
+        ("anna.weber@mail.example", "anna", "weber"),
+        ("weberanna7@mail.example", "anna", "weber"),
+        ("a.weber@mail.example", "", "weber"),
+        ("familie.weber@mail.example", "", "weber"),
+        ("green.garden@mail.example", "", ""),
+        ("info@mail.example", "", ""),
+        ("annalena@mail.example", "", ""),
+    ],
+)
+def test_an_address_may_name_its_owner(address: str, given: str, family: str) -> None:
+    made = person(email=address)
+    assert (made.given, made.family) == (given, family)
+
+
+def test_a_name_that_is_there_is_not_overruled_by_an_address() -> None:
+    assert person(given_name="Bruno", email="anna.weber@mail.example").given == "bruno"
+
+
+@pytest.mark.parametrize(
+    ("left", "right"),
+    [
+        ({"given_name": "محمد", "family_name": "خوري"}, {"given_name": "Mohammed", "family_name": "Khoury"}),
+        ({"given_name": "健二", "family_name": "田中"}, {"given_name": "Kenji", "family_name": "Tanaka"}),
+        (
+            {"given_name": "Rike", "family_name": "Lange"},
+            {"given_name": "Friederike", "family_name": "Lange"},
+        ),
+        ({"given_name": "Tobias", "family_name": "Boohm"}, {"given_name": "Böhm", "family_name": "Tobias"}),
+        ({"phone": "+48790003185"}, {"phone": "+49790003185"}),
+        ({"email": "d.siikora@mail.example"}, {"email": "d.sikora@post.example"}),
+    ],
+)
+def test_records_of_one_person_share_a_key(left: dict[str, str], right: dict[str, str]) -> None:
+    assert {*of_person(person(**left))} & {*of_person(person(**right))}

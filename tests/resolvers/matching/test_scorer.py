@@ -102,3 +102,65 @@ def test_the_scorer_gives_the_weight_that_splink_gives() -> None:
         levels_seen |= {(n, level) for n, level in zip(LEVELS, compare(a, b), strict=True)}
         assert scorer.evidence(a, b) == pytest.approx(row["match_weight"], abs=0.01)
     assert len(levels_seen) > 30
+
+
+@pytest.mark.parametrize(
+    ("left", "right"),
+    [
+        ("محمد", "Mohamed"), ("خالد", "Khaled"), ("حسين", "Husain"), ("健二", "Kenji"), ("けんじ", "Kenji"), ("Юрий", "Yuri"),
+        ("Γιώργος", "Giorgos"), ("박", "Park"), ("Екатерина", "Jekaterina"),
+    ],
+)  # fmt: skip
+def test_a_name_in_another_script_can_be_the_same(left: str, right: str) -> None:
+    contact = {"phone": "030 23125100"}
+    assert band({"given_name": left, **contact}, {"given_name": right, **contact}) is not Band.DIFFERENT
+    assert compare(person(given_name=left), person(given_name=right))[0] == LEVELS["given"].index("variant")
+
+
+@pytest.mark.parametrize(
+    ("left", "right"), [("حسن", "Hussein"), ("محمد", "Mahmoud"), ("健二", "Yumi"), ("Иван", "Igor")]
+)
+def test_names_in_two_scripts_that_are_not_found_to_be_one_are_not_joined(left: str, right: str) -> None:
+    contact = {"email": "the.family@mail.example", "phone": "030 23125100"}
+    assert band({"given_name": left, **contact}, {"given_name": right, **contact}) is Band.REVIEW
+
+
+def test_two_people_of_one_name_with_a_home_phone_and_their_own_addresses_are_not_joined() -> None:
+    emi = {"given_name": "Emi", "family_name": "Kato", "phone": "030 23125100", **HOME}
+    assert (
+        band(emi | {"email": "emi.kato@mail.example"}, emi | {"email": "kato.emi@post.example"})
+        is Band.REVIEW
+    )
+    mobile = emi | {"phone": "0176 04033821"}
+    assert (
+        band(mobile | {"email": "emi.kato@mail.example"}, mobile | {"email": "kato.emi@post.example"})
+        is Band.SAME
+    )
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"given_name": "Anita"},  # similar, but no slip
+        {"given_name": "Lisa", "email": "l.weber@mail.example"},
+        {"family_name": "Cottrell", "date_of_birth": "1980-02-04"},  # a couple, born one digit apart
+    ],
+)
+def test_what_may_be_twins_or_a_couple_is_not_joined(other: dict[str, str]) -> None:
+    left = {"given_name": "Sunita", "family_name": "Weber", "date_of_birth": "1980-02-03", **HOME}
+    if other.get("given_name") == "Lisa":
+        left |= {"given_name": "Elisabeth", "email": "e.weber@mail.example"}
+    assert band(left, left | other) is not Band.SAME
+
+
+def test_namesakes_born_one_digit_apart_need_a_witness_where_no_names_are_known() -> None:
+    other = ANNA | {"date_of_birth": "1980-02-13"}
+    assert band(ANNA, other) is Band.REVIEW
+    assert band(ANNA | HOME, other | HOME) is Band.SAME
+    assert band(ANNA | HOME, other | HOME | {"street": "Lindenweg 99"}) is Band.REVIEW
+
+
+def test_a_family_name_at_a_shared_address_is_for_a_steward() -> None:
+    home = {"family_name": "Weber", "email": "familie.weber@mail.example"}
+    assert band({"given_name": "Anna", **home}, home) is Band.REVIEW
+    assert band({"given_name": "Anna", **home}, {"given_name": "Bruno", **home}) is Band.DIFFERENT

@@ -13,10 +13,11 @@ from sqlalchemy import text
 from adapters.base import KeyType, MatchKey
 from adapters.errors import SourceUnavailable
 from adapters.records import Profile
+from resolvers.identity.carried import keys_of
 from resolvers.identity.derivation import MODEL, Verdict
 from resolvers.identity.fan_out import FanOut
 from resolvers.identity.members import Ref
-from resolvers.identity.rotation import Report, Rotation, RotationError, keys_of
+from resolvers.identity.rotation import Report, Rotation, RotationError
 from resolvers.identity.store import Edge, IdentityStore, KnownKey, NewLinks
 from resolvers.identity.sync import Stage
 from resolvers.identity.tables import Base
