@@ -3,8 +3,9 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
+SPARK  := .cache/spark
 
-.PHONY: install demo test lint live proof fuzz specs bench schema lock graphiql clean help
+.PHONY: install demo test lint live proof fuzz specs bench schema lock graphiql spark java clean help
 
 help:  ## what there is
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -49,6 +50,24 @@ proof: install  ## the long tests: 2,000 people's links, 1,000 mutated answers, 
 	  tests/chaos/test_sync_kill.py tests/chaos/test_rotation_kill.py tests/resolvers/sync/test_private.py
 	@$(BIN)/c360 demo --check >/dev/null && echo "c360 demo --check: all answers came"
 
+spark: install java $(SPARK)/.installed  ## that Spark proposes what DuckDB proposes (pyspark, once: 455 MB to fetch, 500 MB kept)
+	@PYTHONPATH=$(SPARK) $(BIN)/python -m pytest tests/resolvers/training --spark -m spark -q
+
+java:
+	@command -v java >/dev/null 2>&1 || { \
+	  echo "Spark needs Java: installing Debian's default-jre-headless" && \
+	  mkdir -p /usr/share/man/man1 && apt-get update -qq && apt-get install -y -qq default-jre-headless >/dev/null; }
+
+# Beside the environment, not in it: nothing else needs pyspark, and `make install` would remove it.
+$(SPARK)/.installed: requirements-spark.lock | install
+	@rm -rf $(SPARK) && mkdir -p $(SPARK)
+	@if command -v uv >/dev/null 2>&1; then \
+	  uv pip install --quiet --require-hashes --no-deps --python $(BIN)/python --target $(SPARK) -r requirements-spark.lock ; \
+	else \
+	  $(BIN)/pip install --disable-pip-version-check --quiet --require-hashes --no-deps --target $(SPARK) -r requirements-spark.lock ; \
+	fi
+	@touch $@
+
 fuzz: install  ## 10,000 random documents
 	@C360_FUZZ=10000 $(BIN)/python -m pytest -q tests/chaos/test_documents.py
 
@@ -63,8 +82,10 @@ schema: install  ## write schema.graphql from the code
 	@$(BIN)/c360 export-schema --output schema.graphql
 
 lock:  ## requirements.lock from pyproject.toml (needs uv)
-	uv pip compile pyproject.toml --extra postgres --extra redis --group dev --universal --python-version 3.11 \
+	uv pip compile pyproject.toml --extra postgres --extra redis --extra training --group dev --universal --python-version 3.11 \
 	  --generate-hashes --no-header --no-annotate --no-emit-index-url -q -o requirements.lock
+	printf 'pyspark>=4.0,<5\n' | uv pip compile - --universal --python-version 3.11 \
+	  --generate-hashes --no-header --no-annotate --no-emit-index-url -q -o requirements-spark.lock
 
 clean:  ## everything that can be made again
 	rm -rf $(VENV) .cache .assets .pytest_cache .mypy_cache .ruff_cache

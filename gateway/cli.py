@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from enum import StrEnum
 from importlib import metadata
 from pathlib import Path
 from typing import Annotated
@@ -16,6 +17,14 @@ from gateway.commands import identity_group
 from gateway.commands import rotate_key as rotate_key
 from gateway.commands import stewardship as stewardship
 from gateway.commands import sync as sync
+
+
+class Backend(StrEnum):
+    """Where Splink computes."""
+
+    DUCKDB = "duckdb"
+    SPARK = "spark"
+
 
 URL = "http://127.0.0.1:8360/graphql"
 
@@ -35,6 +44,10 @@ Mapping = Annotated[
 ]
 Country = Annotated[
     str | None, typer.Option(metavar="CODE", help="ISO code that national phone numbers belong to.")
+]
+Computes = Annotated[Backend, typer.Option("--backend", help="Where Splink computes.")]
+Weights = Annotated[
+    Path | None, typer.Option("--model", metavar="FILE", help="The weights, instead of the shipped ones.")
 ]
 Config = Annotated[Path, typer.Option("--config", "-c", metavar="FILE", help="The settings: c360.toml.")]
 
@@ -58,12 +71,12 @@ def main() -> None:
 def _explained(error: Exception) -> int | None:
     """Says what a person can do about it and gives the exit status; None for a fault of ours."""
     # imported late: `c360 --help` has no use for what these modules need
-    from gateway.commands.identity import TableError
     from gateway.commands.query import QueryError
+    from gateway.commands.tables import TableError
     from gateway.serving import StartError
     from gateway.settings import SettingsError
     from resolvers.identity.matching.model import ModelError
-    from resolvers.identity.matching.training import TrainingError
+    from resolvers.identity.training.errors import TrainingError
 
     if isinstance(error, SettingsError):
         print(error, file=sys.stderr)
@@ -180,9 +193,7 @@ def identity_eval(
     train: Annotated[
         bool, typer.Option("--train", help="First estimate the weights on this file, without the truth.")
     ] = False,
-    model: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="The weights, instead of the shipped ones.")
-    ] = None,
+    model: Weights = None,
     country: Country = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the figures as JSON.")] = False,
 ) -> None:
@@ -210,8 +221,30 @@ def identity_train(
     ],
     mapping: Mapping = None,
     country: Country = None,
+    backend: Computes = Backend.DUCKDB,
 ) -> None:
     """Estimates matching weights from a table of people, without labels."""
     from gateway.commands import identity as command
 
-    raise typer.Exit(command.train(file, output=output, mapping=mapping or [], country=country))
+    raise typer.Exit(
+        command.train(file, output=output, mapping=mapping or [], country=country, backend=backend)
+    )
+
+
+@identity_group.app.command("reconcile")
+def identity_reconcile(
+    file: Annotated[Path, typer.Option("--file", metavar="FILE", help="People, one a row: CSV or Parquet.")],
+    mapping: Mapping = None,
+    model: Weights = None,
+    country: Country = None,
+    backend: Computes = Backend.DUCKDB,
+    as_json: Annotated[bool, typer.Option("--json", help="Print a line of JSON for each pair.")] = False,
+) -> None:
+    """Compares all records at once and proposes pairs; changes nothing."""
+    from gateway.commands import reconcile as command
+
+    raise typer.Exit(
+        command.on_file(
+            file, mapping=mapping or [], model_file=model, country=country, backend=backend, as_json=as_json
+        )
+    )

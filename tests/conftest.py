@@ -1,4 +1,4 @@
-"""What all tests share: the `--live` switch, and the services (PostgreSQL, Redis) that are used where they run.
+"""What all tests share: the switches `--live` and `--spark`, and the services (PostgreSQL, Redis) that are used where they run.
 
 A missing service is a skip that the summary names; with CI=true it is a failure.
 """
@@ -14,11 +14,23 @@ import pytest
 
 POSTGRES_URL = os.environ.get("C360_TEST_POSTGRES", "postgresql+asyncpg://root@127.0.0.1:5432/test")
 REDIS_URL = os.environ.get("C360_TEST_REDIS", "redis://127.0.0.1:6379/15")
+SPARK_SECONDS = 900
 CI = os.environ.get("CI", "").lower() == "true"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--live", action="store_true", help="run tests/live against real third-party servers")
+    parser.addoption("--spark", action="store_true", help="run the tests that need Java and pyspark")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Tests on Spark get time for a JVM, and are skipped unless somebody asked for them."""
+    for item in items:
+        if item.get_closest_marker("spark") is None:
+            continue
+        item.add_marker(pytest.mark.timeout(SPARK_SECONDS))
+        if not config.getoption("--spark"):
+            item.add_marker(pytest.mark.skip(reason="needs Java and pyspark (500 MB): make spark"))
 
 
 def listening(url: str) -> bool:

@@ -12,10 +12,10 @@ from pathlib import Path
 
 import msgspec
 
-from gateway.commands.identity import read
-from resolvers.identity.matching import training
+from gateway.commands.tables import read
 from resolvers.identity.matching.levels import LEVELS
 from resolvers.identity.matching.model import Field, Level, Model, dump
+from resolvers.identity.training.estimate import estimate
 
 BELIEF: dict[str, tuple[tuple[float, ...], tuple[float, ...]]] = {
     "given": (
@@ -53,7 +53,7 @@ def _field(name: str, m: tuple[float, ...], u: tuple[float, ...]) -> Field:
 def make(file: Path) -> Model:
     """The mean of the belief and of what training finds in the file."""
     people = read(file, {}, None).people
-    seen, fields = training.estimate(people, belief=belief()), {}
+    seen, fields = estimate(people, belief=belief()), {}
     for name, (m, u) in BELIEF.items():
         found = [level.m for level in seen.fields[name].levels]
         if name in _GUARDED:

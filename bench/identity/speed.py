@@ -9,7 +9,7 @@ from pathlib import Path
 
 from pydantic import SecretStr
 
-from gateway.commands.identity import read
+from gateway.commands.tables import read
 from resolvers.identity.matching import model
 from resolvers.identity.matching.index import Index
 from resolvers.identity.matching.scorer import Scorer

@@ -77,8 +77,10 @@ def difference(
     return found
 
 
-def apply(tx: Tx, changes: Changes) -> None:
-    """Writes them."""
+def apply(tx: Tx, changes: Changes, *, lasting: bool = True) -> None:
+    """Writes them. Where they need not be `lasting`, PostgreSQL confirms them before they are on its disk: should the server
+    or the power fail in the next moment, they may be gone, wholly, and nothing that was confirmed to be lasting later.
+    """
     wanted = {name: found for name in Changes.__struct_fields__ if (found := getattr(changes, name))}
     if not wanted:
         return
@@ -86,8 +88,8 @@ def apply(tx: Tx, changes: Changes) -> None:
         if (
             "cleared" in wanted
         ):  # the parts of one statement run in no order, and keys may take the place of others
-            _in_one(tx, {"cleared": wanted.pop("cleared")})
-        _in_one(tx, wanted)
+            _in_one(tx, {"cleared": wanted.pop("cleared")}, lasting)
+        _in_one(tx, wanted, lasting)
         return
     for name, found in wanted.items():
         for some in chunks(found):
@@ -128,7 +130,7 @@ _SINGLE: dict[str, Any] = {
 }  # fmt: skip
 
 
-def _in_one(tx: Tx, wanted: Mapping[str, list[Row]]) -> None:
+def _in_one(tx: Tx, wanted: Mapping[str, list[Row]], lasting: bool) -> None:
     if not wanted:
         return
     shape = tuple((name, tuple(found[0])) for name, found in wanted.items())
@@ -137,11 +139,11 @@ def _in_one(tx: Tx, wanted: Mapping[str, list[Row]]) -> None:
         for name, found in wanted.items()
         for column in found[0]
     }
-    tx.connection.execute(_statement(shape), values)
+    tx.connection.execute(_statement(shape, lasting), values)
 
 
 @lru_cache(256)
-def _statement(shape: tuple[tuple[str, tuple[str, ...]], ...]) -> TextClause:
+def _statement(shape: tuple[tuple[str, tuple[str, ...]], ...], lasting: bool) -> TextClause:
     """One statement for these tables and columns."""
     parts, params = [], []
     for name, columns in shape:
@@ -149,11 +151,12 @@ def _statement(shape: tuple[tuple[str, tuple[str, ...]], ...]) -> TextClause:
         arrays = []
         for column in columns:
             kind = table.c[column].type
-            params.append(bindparam(f"{name}_{column}", type_=ARRAY(kind)))
+            params.append(bindparam(f"{name}_{column}", type_=ARRAY(kind, dimensions=1)))
             arrays.append(f"CAST(:{name}_{column} AS {kind.compile(_DIALECT)}[])")
         given = f"unnest({', '.join(arrays)}) AS u ({', '.join(columns)})"
         parts.append(f"{name} AS ({_part(name, table.name, columns, given)})")
-    return text(f"WITH {', '.join(parts)} SELECT 1").bindparams(*params)
+    end = "1" if lasting else "set_config('synchronous_commit', 'off', true)"  # for this transaction
+    return text(f"WITH {', '.join(parts)} SELECT {end}").bindparams(*params)
 
 
 def _part(name: str, table: str, columns: Sequence[str], given: str) -> str:

@@ -24,6 +24,7 @@ from resolvers.identity.queries import Query
 from resolvers.identity.sqlite import Threads, listen
 
 T = TypeVar("T")
+U = TypeVar("U")
 
 _TRIES = 12
 _CHUNK = 1000  # values in one statement: SQLite takes 32,766, and some statements name each twice
@@ -57,7 +58,7 @@ class Tx:
     def among(self, column: Any, values: Sequence[Any]) -> ColumnElement[bool]:
         """That the column is one of the values. One statement for all lengths on PostgreSQL: it need not be planned again."""
         if self.postgres:
-            return column == any_(literal(list(values), ARRAY(column.type)))  # type: ignore[no-any-return]
+            return column == any_(literal(list(values), ARRAY(column.type, dimensions=1)))  # type: ignore[no-any-return]
         return column.in_(values)  # type: ignore[no-any-return]
 
     def rows(
@@ -160,6 +161,22 @@ class Database:
                 if attempt == _TRIES - 1 or not _is_transient(error):
                     raise
         raise RuntimeError("the identity map is too busy: a change could not be written")
+
+    async def write_unless(self, look: Callable[[Tx], tuple[T | None, U]], work: Callable[[Tx, U], T]) -> T:
+        """What `look` finds, or where that is nothing, what `work` does with the rest that it was told, in a transaction.
+
+        `look` takes no locks. On PostgreSQL it is in the transaction, which costs less than a connection of its own; on SQLite
+        it is not: there, a transaction that may write lets no other one begin.
+        """
+        if self._threads is None:
+
+            def both(tx: Tx) -> T:
+                found, rest = look(tx)
+                return work(tx, rest) if found is None else found
+
+            return await self.write(both)
+        found, rest = await self.look(look)
+        return await self.write(lambda tx: work(tx, rest)) if found is None else found
 
     async def _write(self, work: Callable[[Connection], T]) -> T:
         def run() -> T:

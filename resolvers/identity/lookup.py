@@ -163,7 +163,7 @@ _CARRIER = "SELECT * FROM (SELECT {0} AS n, member_id FROM match_key WHERE t{1} 
 def _by_lane(term: str, around: str, used: tuple[int, ...], columns: tuple[ColumnClause[Any], ...]) -> Any:
     """One statement for the tokens of these lanes, however many there are of each."""
     params = [
-        bindparam(f"{name}{n}", type_=ARRAY(kind))
+        bindparam(f"{name}{n}", type_=ARRAY(kind, dimensions=1))
         for name, kind in (("tokens", LargeBinary), ("places", Integer), ("limits", Integer))
         for n in used if f":{name}" in term
     ]  # fmt: skip

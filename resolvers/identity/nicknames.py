@@ -179,27 +179,35 @@ zoya soja zoja; zygmunt zyga
 """Groups, with semicolons between them."""
 
 _PLAIN = """
-aaron adam adele adrienne agata agathe ainhoa aitor akiko akira alain alba alejandro alessia alicja alina allison alma
-alvaro amber amelia amelie amy andrea anita aoi april arne ashley astrid aurelie austin axel ayumi baptiste barry
-benoit bianca blake bogna boris brian bruce bruna bruno burak caleb can carla celine cem ceren cezary chad chihiro
-chloe claudine claudio cody corinne craig crystal czeslaw daisuke dale dana daniele darius dariusz davide dawn dean
-delphine deniz derek didier diego dietmar doris dustin dylan earl ebru edgar edith edyta elcin eli elias elisa elke
-ellen elmar elodie elvira emel emiko emma enno ercan erik erin eryk esra ethan evan fabrice faith falk fatih federica
-ferhat fiona florent florentine gabryela gaia gamze gary genowefa gero giada gilles giulia glenn gokhan gonzalo grace
-grant gudrun guido gulay hailey halil halina hana hanno haruka haruto hazel heather hector heike heiko helga helge
-helmut henning herve hilmar hina hiroko hiroshi holger holly hulya ian ichiro ida ilker ines ingo inmaculada irem iris
-isla ivo ivy jacek jade jana janis janusz jared jesse jill jiro joel jost julian julien jun june justyna kai kaito
-kamil karen karin karla kazuki kazuko keiko keith kelly kemal kenta kerem kevin khalil kilian kinga klarissa knut
-kumiko kyle lance lars laura laure lea leah leif lene lennart leona levent levin linda linus lloyd logan lorena lori
-luca lynn maciej madison magnus makoto manon mara marcia marcos maren margit marian mariko marina marine mario mariola
-marion mariusz marlene maryan masako mason maya megan mei meike melek merle michel michele michelle michiko mieczyslaw
-milan milo mira mirela misaki mogens molly mona morgan murat naoki naomi nazli neha nehal neil nils noah noel noriko
-nuria oceane olaf ole olivier onur orhan owen ozan paige pankratius paola patrik perry petra petronella pia pilar
-priya priyanka quentin radoslaw raquel regis remi ren renata rene renee riku rin robin rocio ross roy ruben ruby ryan
-ryota sachiko sakura sandrine sandy saskia satoshi sean selin serdar sergio seth sevgi shane shawn shota sibel silke
-sina sonia sota stella svenja swantje sylvain takashi takumi tara taro thierry thore till tilman todd tolga tomoko
-travis trevor troy umut ute uwe valentine valeria verena veronique volkan wade warren wayne wiebke wioletta witold
-yann yavuz yilmaz yoichi yoko yui yuki yuko yumi yuto yves zoe
+aarav aaron abhishek adam adele adrienne agata agathe ainhoa aitor ajay akash akiko akira alain alba alejandro alessia
+alicja alina allison alma alok alvaro amber amelia amelie amit amitabh amrita amy anand ananya andrea anil anita
+anjali ankit ankita anupam aoi aparna april arjun arnav arne arun arvind asha ashley ashok astrid aurelie austin axel
+ayumi baptiste barry benoit bharat bhavna bianca blake bogna boris brian bruce bruna bruno burak caleb can carla
+celine cem ceren cezary chad chandra chihiro chloe claudine claudio cody corinne craig crystal czeslaw daisuke dale
+dana daniele darius dariusz davide dawn dean deepa deepak deepika delphine deniz derek devi dhruv didier diego dietmar
+dinesh divya doris dustin dylan earl ebru edgar edith edyta elcin eli elias elisa elke ellen elmar elodie elvira emel
+emiko emma enno ercan erik erin eryk esra ethan evan fabrice faith falk fatih federica ferhat fiona florent florentine
+gabryela gaia gamze ganesh gary gaurav geeta genowefa gero giada gilles giulia glenn gokhan gonzalo gopal grace grant
+gudrun guido gulay hailey halil halina hana hanno harish haruka haruto hazel heather hector heike heiko helga helge
+helmut hemant henning herve hilmar hina hiroko hiroshi holger holly hulya ian ichiro ida ilker indira ines ingo
+inmaculada irem iris ishaan isla ivo ivy jacek jade jagdish jana janis janusz jared jaya jayant jesse jill jiro joel
+jost julian julien jun june justyna jyoti kai kailash kaito kajal kamala kamil kapil karan karen karin karla kavita
+kavya kazuki kazuko keiko keith kelly kemal kenta kerem kevin khalil kilian kinga kiran klarissa knut komal kumiko
+kyle lalita lance lars lata laura laure lea leah leif lene lennart leona levent levin linda linus lloyd logan lorena
+lori luca lynn maciej madhu madison magnus mahendra mahesh makoto manish manisha manoj manon mara marcia marcos maren
+margit marian mariko marina marine mario mariola marion mariusz marlene maryan masako mason maya meena meera megan mei
+meike melek merle michel michele michelle michiko mieczyslaw milan milo mira mirela misaki mogens mohan molly mona
+morgan mukesh murat nandini naoki naomi narendra naresh naveen nazli neelam neeraj neha nehal neil nikhil nils nisha
+nitin noah noel noriko nuria oceane olaf ole olivier onur orhan owen ozan paige pankaj pankratius paola patrik perry
+petra petronella pia pilar pradeep prakash pramod prashant pratibha praveen preeti priya priyanka quentin radha
+radoslaw rajan rajeev rajendra rakesh ramesh rani ranjit raquel ravi regis rekha remi ren renata rene renee renu riku
+rin ritu robin rocio rohan rohit ross roy ruben ruby ryan ryota sachiko sachin sakura sandeep sandrine sandy sangeeta
+sangita sanjana santosh saraswati sarita saskia satish satoshi savita sean seema selin serdar sergio seth sevgi
+shalini shane shankar shanti sharmila shawn shilpa shiva shobha shota shreya shweta sibel silke sina sita smita sneha
+sonali sonia sota stella subhash sudha sudhir suman sunita suresh surya sushila svenja swantje swati sylvain takashi
+takumi tara taro tarun thierry thore till tilman todd tolga tomoko travis trevor troy uma umesh umut usha ute uwe
+valentine valeria vandana varun vasant verena veronique vidya vimala vinay vinod vishal vivek volkan wade warren wayne
+wiebke wioletta witold yann yash yavuz yilmaz yoichi yoko yui yuki yuko yumi yuto yves zoe
 """
 """Everyday names without a short form of their own: two of them are two names, however alike (Dora, Nora)."""
 

@@ -44,7 +44,9 @@ class Query:
         texts = {name: one_of.format(name) for name in self._many}
         texts |= {name: sql if postgres else "" for name, sql in self._variants.items()}
         params = [
-            bindparam(name, type_=ARRAY(kind)) if postgres else bindparam(name, type_=kind, expanding=True)
+            bindparam(name, type_=ARRAY(kind, dimensions=1))
+            if postgres
+            else bindparam(name, type_=kind, expanding=True)
             for name, kind in kinds.items()
         ]
         params += [bindparam(f"source{n}", type_=SmallInteger()) for n in range(sources)]

@@ -67,21 +67,21 @@ def labels(news: Iterable[NewLinks]) -> set[str]:
     return found
 
 
-def known(tx: Tx, news: Sequence[NewLinks]) -> list[Remembered] | int:
+def known(tx: Tx, news: Sequence[NewLinks]) -> tuple[list[Remembered] | None, int]:
     """The answer where there is nothing to write: the everyday case needs no lock. Else how many records are new."""
     refs = named(news)
     members = log.members(tx, refs)
     if len(members) < len(refs):
-        return len(refs) - len(members)
+        return None, len(refs) - len(members)
     owners = {ref: row.customer_id for ref, row in members.items()}
     numbers = {ref: row.id for ref, row in members.items()}
     carried = log.tokens_of(tx, numbers)
     if any(carried.get(ref, set()) != tokens for new in news for ref, tokens in _carried(new).items()):
-        return 0
+        return None, 0
     held = _Held(log.edges_of(tx, numbers))
     if any(held.fresh(new, carried) for new in news):
-        return 0
-    return [
+        return None, 0
+    found = [
         Remembered(
             customer_id=owners[new.records[0]],
             customers={ref: owners[ref] for ref in sorted(new.records)},
@@ -89,6 +89,7 @@ def known(tx: Tx, news: Sequence[NewLinks]) -> list[Remembered] | int:
         )
         for new in news
     ]
+    return found, 0
 
 
 def remember(tx: Tx, news: Sequence[NewLinks], new_records: int) -> list[Remembered]:
@@ -107,7 +108,7 @@ def remember(tx: Tx, news: Sequence[NewLinks], new_records: int) -> list[Remembe
         carried = part.tokens.get(ref, set())
         if carries != carried:
             batch.carry(ref, carries, instead=bool(carried))
-    batch.write()
+    batch.write(lasting=False)  # what was found is found again, what was decided is not
     return done
 
 

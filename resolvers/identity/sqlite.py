@@ -18,6 +18,8 @@ _WRITES = 64
 """Transactions between two checkpoints, a few megabytes of log. A checkpoint waits for the disk."""
 _BACKSTOP = 10_000
 """Pages in the log (40 MB) at which a writer does it after all."""
+_BEGIN, _BEGIN_WRITING = "BEGIN", "BEGIN IMMEDIATE"
+"""Writers queue at the start of their transaction: SQLite cannot wait in the middle of one."""
 
 
 class Threads:
@@ -27,9 +29,9 @@ class Threads:
         self.engine: Engine = create_engine(
             make_url(url).set(drivername="sqlite"), connect_args=connect_args, pool_size=_READERS + 2
         )
-        listen(self.engine)
-        self._writing = self.engine.execution_options(c360_write=True)
-        self._direct = self.engine.execution_options(c360_direct=True)
+        event.listen(
+            self.engine.pool, "connect", _connect
+        )  # listening to the engine slows every statement down
         self._writer = ThreadPoolExecutor(1, "identity-write")
         self._readers = ThreadPoolExecutor(_READERS, "identity-read")
         self._keeper = ThreadPoolExecutor(1, "identity-keep")
@@ -38,18 +40,20 @@ class Threads:
 
     async def read(self, work: Callable[[Connection], T], *, begin: bool) -> T:
         """`begin`: all statements see one state."""
-        engine = self.engine if begin else self._direct
-        return await asyncio.get_running_loop().run_in_executor(self._readers, self._read, engine, work)
+        return await asyncio.get_running_loop().run_in_executor(self._readers, self._read, work, begin)
 
     async def write(self, work: Callable[[Connection], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._writer, self._write, work)
 
-    def _read(self, engine: Engine, work: Callable[[Connection], T]) -> T:
-        with engine.connect() as connection:
+    def _read(self, work: Callable[[Connection], T], begin: bool) -> T:
+        with self.engine.connect() as connection:
+            if begin:
+                connection.exec_driver_sql(_BEGIN)
             return work(connection)
 
     def _write(self, work: Callable[[Connection], T]) -> T:
-        with self._writing.begin() as connection:
+        with self.engine.begin() as connection:
+            connection.exec_driver_sql(_BEGIN_WRITING)
             done = work(connection)
         self._writes += 1
         if self._writes % _WRITES == 0 and (self._keeping is None or self._keeping.done()):
@@ -57,7 +61,7 @@ class Threads:
         return done
 
     def _keep(self) -> None:
-        with self._direct.connect() as connection:
+        with self.engine.connect() as connection:
             connection.exec_driver_sql("PRAGMA wal_checkpoint(PASSIVE)")
 
     def close(self) -> None:
@@ -86,7 +90,5 @@ def _connect(connection: Any, _record: object) -> None:
 
 
 def _begin(connection: Connection) -> None:
-    """Writers queue at the start of their transaction: SQLite cannot wait in the middle of one."""
-    options = connection.get_execution_options()
-    if not options.get("c360_direct"):
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if options.get("c360_write") else "BEGIN")
+    writes = connection.get_execution_options().get("c360_write")
+    connection.exec_driver_sql(_BEGIN_WRITING if writes else _BEGIN)

@@ -78,11 +78,10 @@ class IdentityStore:
         """`remember` for several people, an event for each, in one transaction. Raises Outdated, and then wrote nothing."""
         if not news:
             return []
-        known = await self._database.look(lambda tx: remembering.known(tx, news))
-        if not isinstance(known, int):
-            return known
         await self._database.label(remembering.labels(news))
-        return await self._database.write(lambda tx: remembering.remember(tx, news, known))
+        return await self._database.write_unless(
+            lambda tx: remembering.known(tx, news), lambda tx, new: remembering.remember(tx, news, new)
+        )
 
     async def propose(self, edges: Sequence[Edge]) -> int:
         """Puts pairs up for review; an edge must say "unsure". Returns how many were not known. Nobody is joined or parted."""

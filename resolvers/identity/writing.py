@@ -69,7 +69,7 @@ def append(tx: Tx, part: Part, draft: Draft) -> Written:
         tx, [Piece(graph=part.graph, derived=part.derived)], part, events=1, records=len(draft.records)
     )
     written = batch.append(draft, part.graph.records)
-    batch.write()
+    batch.write(lasting=True)
     return written
 
 
@@ -137,11 +137,12 @@ class Batch:
             self._changes.cleared.append({"member_id": self._numbers[ref]})
         self._changes.keys += lanes.rows(self._numbers[ref], tokens)
 
-    def write(self) -> None:
-        """Writes all of it."""
+    def write(self, *, lasting: bool) -> None:
+        """Writes all of it. See `changes.apply`. An id that is new may be given to somebody at once, so it always lasts."""
         after = Derived(members=self._members, customers=self._customers, questions=self._questions)
         found = changes.difference(self._tx, self._part.derived, after, self._numbers, self._changes)
-        changes.apply(self._tx, found)
+        minted = self._customers.keys() - self._part.derived.customers.keys()
+        changes.apply(self._tx, found, lasting=lasting or bool(minted))
 
     def _next(self) -> tuple[list[int], list[int]]:
         """Numbers that nothing has yet, for events and records."""

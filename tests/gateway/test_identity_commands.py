@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from gateway.cli import _explained
-from gateway.commands import identity
+from gateway.commands import tables
 from resolvers.identity.matching import model
 from resolvers.identity.matching.person import FIELDS
 from tests.gateway.test_cli import c360
@@ -86,8 +86,8 @@ def test_files_that_cannot_be_read(tmp_path: Path, name: str, content: bytes | N
     file = tmp_path / name
     if content is not None:
         file.write_bytes(content)
-    with pytest.raises(identity.TableError, match=said) as caught:
-        identity.read(file, {}, None)
+    with pytest.raises(tables.TableError, match=said) as caught:
+        tables.read(file, {}, None)
     assert _explained(caught.value) == 1
 
 
@@ -95,12 +95,12 @@ def test_parquet_is_read_like_csv(table: Path, tmp_path: Path) -> None:
     duckdb = pytest.importorskip("duckdb", reason="duckdb is not installed: pip install 'c360[training]'")
     parquet = tmp_path / "people.parquet"
     duckdb.connect().execute(f"COPY (FROM read_csv('{table}')) TO '{parquet}' (FORMAT parquet)")
-    columns = identity.columns_of(MAPPING)
-    assert identity.read(parquet, columns, "who") == identity.read(table, columns, "who")
+    columns = tables.columns_of(MAPPING)
+    assert tables.read(parquet, columns, "who") == tables.read(table, columns, "who")
 
 
 async def test_a_trained_model_can_be_used(tmp_path: Path) -> None:
-    pytest.importorskip("splink", reason="splink is not installed: pip install 'c360[training]'")
+
     file, output = tmp_path / "many.csv", tmp_path / "model.json"
     lines = ["who,given_name,family_name,date_of_birth"]
     for n in range(400):

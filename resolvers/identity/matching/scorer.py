@@ -25,7 +25,9 @@ _AT = {name: index for index, name in enumerate(_NAMES)}
 _GIVEN, _FAMILY, _BORN, _ID = (_AT[n] for n in ("given", "family", "birth_date", "national_id"))
 _EMAIL, _PHONE = _AT["email"], _AT["phone"]
 _MAILBOX = LEVELS["email"].index("mailbox")
-_SWAPPED, _VARIANT, _SIMILAR = (LEVELS["given"].index(n) for n in ("swapped", "variant", "similar"))
+_SWAPPED, _VARIANT, _CLOSE, _SIMILAR = (
+    LEVELS["given"].index(n) for n in ("swapped", "variant", "close", "similar")
+)
 _LAST = tuple(len(levels) - 1 for levels in LEVELS.values())
 _HOUSEHOLD = tuple(_AT[n] for n in ("family", "street", "house_number", "postcode", "city", "state"))
 _STREET, _NUMBER = _AT["street"], _AT["house_number"]
@@ -226,7 +228,7 @@ class Scorer:
         if levels[_BORN] not in (0, 1, 2):
             return False
         exact, same_family = levels[_BORN] == 0, levels[_FAMILY] in (0, 1, 2) or levels[_GIVEN] == _SWAPPED
-        if not exact and levels[_FAMILY] == _LAST[_FAMILY]:
+        if not exact and levels[_FAMILY] in (MISSING, _LAST[_FAMILY]) and levels[_GIVEN] != _SWAPPED:
             return False
         if self._knows_names or (exact and same_family):
             return True
@@ -234,14 +236,18 @@ class Scorer:
 
     def _personal(self, levels: tuple[int, ...]) -> bool:
         """Whether something agrees that few people share. Name and address are no such thing: father and son."""
+        if levels[_GIVEN] == _SIMILAR:  # Ramesh and Mahesh share what twins share
+            return False
         if levels[_EMAIL] == 0:
             return True
-        if levels[_GIVEN] in (MISSING, _SIMILAR, _LAST[_GIVEN]):  # Anita and Sunita are similar
+        if levels[_GIVEN] in (MISSING, _LAST[_GIVEN]):
             return False
         if levels[_PHONE] == 0:
             return True
-        other_contact = levels[_EMAIL] != MISSING or levels[_PHONE] == _LAST[_PHONE]
-        if levels[_GIVEN] == _VARIANT and other_contact:  # Elisabeth and Lisa: twins, or one person
+        other_contact = levels[_EMAIL] == _LAST[_EMAIL] or levels[_PHONE] == _LAST[_PHONE]
+        if levels[_GIVEN] == _VARIANT and (other_contact or levels[_EMAIL] != MISSING):
+            return False  # Elisabeth and Lisa: twins, or one person
+        if levels[_GIVEN] == _CLOSE and other_contact:
             return False
         return self._born(levels)
 

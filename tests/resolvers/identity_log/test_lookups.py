@@ -229,3 +229,21 @@ async def test_the_log_file_does_not_grow_without_end(sqlite_store: IdentityStor
     assert asked
     assert await asyncio.to_thread(os.path.getsize, file) > before
     assert await sqlite_store.size() == 130
+
+
+async def test_only_what_nobody_decided_is_confirmed_before_it_is_on_disk(
+    postgres_store: IdentityStore,
+) -> None:
+    sent: list[str] = []
+
+    @event.listens_for(postgres_store.engine.sync_engine, "before_cursor_execute")
+    def note(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
+        if statement.startswith("WITH") and "INSERT INTO event" in statement:
+            sent.append("at once" if "synchronous_commit" in statement else "lasting")
+
+    x, y = await seen(postgres_store, 1, 2)
+    await postgres_store.decisions.merge([x, y], **BY)
+    assert sent == ["at once", "at once", "lasting"]
+    async with postgres_store.engine.connect() as connection:
+        setting = (await connection.execute(text("SHOW synchronous_commit"))).scalar_one()
+    assert setting == "on", "it was for those transactions only"

@@ -55,8 +55,8 @@ rows = st.fixed_dictionaries({}, optional=dict.fromkeys(FIELDS, _texts))
 likely = st.fixed_dictionaries(
     {},
     optional={
-        "given_name": st.sampled_from(GIVEN),
-        "family_name": st.sampled_from(FAMILY),
+        "given_name": st.sampled_from([*GIVEN, "محمد", "Mohammed", "健二", "Kenji", "Юрий", "A."]),
+        "family_name": st.sampled_from([*FAMILY, "خوري", "Khoury", "田中"]),
         "date_of_birth": st.sampled_from(["19800203", "19800302", "1981-02-03", "19550101"]),
         "email": st.sampled_from(["a.weber@mail.example", "a.webber@mail.example", "a.weber@post.example"]),
         "phone": st.sampled_from(["030 23125100", "+49 30 23125101", "+493023125100"]),

@@ -58,61 +58,6 @@ def test_the_figures_of_a_known_clustering() -> None:
     assert figures.largest_cluster == 2
 
 
-def test_training_without_labels_gives_a_model_that_reads_back() -> None:
-    pytest.importorskip("splink", reason="splink is not installed: pip install 'c360[training]'")
-    from resolvers.identity.matching import training
-
-    people = drawn(1000)
-    trained = training.estimate(people)
-    assert 0.7 < trained.matches_per_record < 1.1  # one, in truth
-    assert model._decoded(model.dump(trained), "x") == trained
-    figures = evaluation.figures(truth(people), matched(people, trained))
-    assert figures.pairwise.precision == 1.0
-    assert figures.pairwise.recall > 0.9
-    assert figures.review_recall > 0.98
-
-
-def test_too_few_records_to_train_from() -> None:
-    from resolvers.identity.matching import training
-
-    with pytest.raises(training.TrainingError, match="at least 100"):
-        training.estimate(drawn(20))
-
-
-def test_training_on_families_does_not_teach_that_twins_are_one() -> None:
-    pytest.importorskip("splink", reason="splink is not installed: pip install 'c360[training]'")
-    from resolvers.identity.matching import training
-
-    people = []
-    for n in range(300):
-        home = {
-            "family_name": f"family{n * 37 % 300}",
-            "date_of_birth": f"{1940 + n % 60}{n % 12 + 1:02d}{n % 28 + 1:02d}",
-            "street": f"street {chr(97 + n % 26)}{chr(97 + n % 17)}",
-            "house_number": str(n % 90 + 1),
-        }
-        people += [person(f"{n}a", given_name="Anna", **home), person(f"{n}b", given_name="Bruno", **home)]
-    trained = training.estimate(people)
-    assert trained.differs == {}
-    assert matched(people, trained).people == ()
-
-
-def test_where_ids_vouch_that_names_are_often_wrong_they_no_longer_keep_apart() -> None:
-    pytest.importorskip("splink", reason="splink is not installed: pip install 'c360[training]'")
-    from resolvers.identity.matching import training
-
-    people = []
-    for n in range(400):
-        row = {
-            "family_name": f"family{n}",
-            "date_of_birth": f"{1940 + n % 60}{n % 12 + 1:02d}{n % 28 + 1:02d}",
-        }
-        other = "Bruno" if n % 5 == 0 else "Anna"
-        people.append(person(f"{n}a", given_name="Anna", national_id=f"{n:07d}x", **row))
-        people.append(person(f"{n}b", given_name=other, national_id=f"{n:07d}x", **row))
-    assert training.estimate(people).differs["given"] == pytest.approx(0.2, abs=0.01)
-
-
 def test_colleagues_and_families_of_an_address_that_is_crowded_are_no_household() -> None:
     people = [
         person(
@@ -131,3 +76,13 @@ def test_hard_tables_join_nobody_wrongly(name: str) -> None:
         {p.ref: row["truth"] for p, row in zip(people, rows, strict=True)}, matched(people)
     )
     assert figures.pairwise.precision > 0.99
+
+
+def test_bad_input_is_neither_joined_nor_fatal() -> None:
+    bad = {
+        "family_name": "\u202e\u0000" + "x" * 1_000_000,
+        "email": "a@b@mail.example",
+        "phone": "please call after five",
+        "date_of_birth": "2999-01-01",
+    }
+    assert matched([person("1", **bad), person("2", **bad), person("3"), person("4")]).people == ()

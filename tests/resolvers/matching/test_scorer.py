@@ -9,9 +9,8 @@ from hypothesis import given
 
 from resolvers.identity.matching import model
 from resolvers.identity.matching.levels import LEVELS, compare
-from resolvers.identity.matching.person import Person
 from resolvers.identity.matching.scorer import Band, Scorer
-from tests.resolvers.matching.people import drawn, likely, person
+from tests.resolvers.matching.people import likely, person
 
 SCORER = Scorer(model.default(), 10_000)
 
@@ -85,23 +84,6 @@ def test_a_rare_name_weighs_more() -> None:
     common, rare = ({"given_name": "Anna", "family_name": name} for name in ("Weber", "Oduya"))
     weights = [scorer.score(person("1", **x), person("2", **x)).weight for x in (common, rare)]
     assert weights[1] - weights[0] == pytest.approx(math.log2(0.02 / 0.0005))
-
-
-def test_the_scorer_gives_the_weight_that_splink_gives() -> None:
-    pytest.importorskip("splink", reason="splink is not installed: pip install 'c360[training]'")
-    from resolvers.identity.matching import training
-
-    people: list[Person] = drawn(200)
-    linker = training.linker_for(people, model.default())
-    predicted = linker.inference.predict(threshold_match_weight=-1000).as_record_list()
-    scorer = Scorer(model.default(), len(people))
-    assert len(predicted) == 200 * 199 // 2
-    levels_seen = set()
-    for row in predicted:
-        a, b = people[row["unique_id_l"]], people[row["unique_id_r"]]
-        levels_seen |= {(n, level) for n, level in zip(LEVELS, compare(a, b), strict=True)}
-        assert scorer.evidence(a, b) == pytest.approx(row["match_weight"], abs=0.01)
-    assert len(levels_seen) > 30
 
 
 @pytest.mark.parametrize(
