@@ -85,6 +85,7 @@ class Resolver:
             return await self._as_known(wanted, people, found)
         reborn = frozenset(r for r in focus if known.get(r) and known[r].isdisjoint(carried[r]))
         scorer = await self._ready()
+        done: Settled | None = None
         for _ in range(_TRIES):
             case = _Case(
                 focus=focus, reborn=reborn, people=dict(people), external=found.external, renewals=renewals
@@ -94,9 +95,13 @@ class Resolver:
             await self._meet(case, scorer, loader, path)
             judged = judge(case.people.values(), focus, scorer, case.context())
             try:
-                return await self._remember(case, judged, carried, wanted, found)
+                done = await self._remember(case, judged, carried, wanted, found)
             except Outdated:
                 continue
+            if not await self._missed(case):
+                return done
+        if done is not None:
+            return done
         raise RuntimeError("the identity map is too busy: customers change faster than they can be looked at")
 
     # --- steps ----------------------------------------------------------------------------------------------------------
@@ -110,21 +115,28 @@ class Resolver:
         path: FieldPath | None,
     ) -> None:
         """Adds the records that the map proposes, and what it knows of the focus' contacts."""
-        tokens: dict[Token, int] = {}
         contacts: dict[Token, str] = {}
         for ref in sorted(case.focus):
             person = case.people[ref]
-            tokens |= {
+            case.asked |= {
                 t: limit(k.kind) for k in of_person(person) for t in self._tokens.forms_of(k.kind, k.value)
             }
             contacts |= {token: key.value for key in _contacts(person) for token in self._tokens.forms(key)}
-        most = min(MOST_CANDIDATES * len(case.focus), MOST_CANDIDATES_AT_ONCE)
-        proposed, known = await asyncio.gather(
-            self._store.candidates(list(tokens.items()), most), self._store.keys(list(contacts))
-        )
+        proposed, known = await asyncio.gather(self._candidates(case), self._store.keys(list(contacts)))
+        case.proposed |= set(proposed)
         case.classes = {contacts[token]: key.fan_out for token, key in known.items() if key.shared}
         case.shared |= case.classes.keys()
         await self._read(case, proposed, loader, path)
+
+    async def _candidates(self, case: _Case) -> Sequence[Ref]:
+        most = min(MOST_CANDIDATES * len(case.focus), MOST_CANDIDATES_AT_ONCE)
+        return await self._store.candidates(list(case.asked.items()), most)
+
+    async def _missed(self, case: _Case) -> bool:
+        """Whether others took in records meanwhile that should have been compared. Looked for when the focus is written: so
+        of two that are taken in at once, at least one sees the other.
+        """
+        return not case.proposed.union(case.people).issuperset(await self._candidates(case))
 
     async def _meet(self, case: _Case, scorer: Scorer, loader: Loader, path: FieldPath | None) -> None:
         """Adds the other records of all customers that the focus may belong to."""
@@ -280,6 +292,8 @@ class _Case(msgspec.Struct, kw_only=True):
     classes: dict[str, FanOut] = msgspec.field(
         default_factory=dict
     )  # of contacts that the map knows as shared
+    asked: dict[Token, int] = msgspec.field(default_factory=dict)  # by how many records each may be carried
+    proposed: set[Ref] = msgspec.field(default_factory=set)
     around: Neighbourhood = Neighbourhood()
     unread: set[Ref] = msgspec.field(default_factory=set)
     gone: set[Ref] = msgspec.field(default_factory=set)
