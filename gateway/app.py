@@ -85,7 +85,7 @@ def create_engine(
         store = IdentityStore(settings.identity.url.get_secret_value())
     identity = IdentityMap(
         store,
-        Tokens(settings.identity.secret),
+        create_tokens(settings),
         cache,
         sources,
         IdentityOptions(
@@ -97,6 +97,12 @@ def create_engine(
         _model(settings.identity.model),
     )
     return Engine(sources=sources, identity=identity, rules=_rules(settings, sources), cache=cache)
+
+
+def create_tokens(settings: Settings) -> Tokens:
+    """The tokens of match keys, also those of the previous secret while a rotation runs."""
+    identity = settings.identity
+    return Tokens(identity.secret, version=identity.secret_version, previous=identity.previous_secret)
 
 
 def _model(file: Path | None) -> Model | None:

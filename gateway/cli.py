@@ -11,10 +11,12 @@ from typing import Annotated
 
 import typer
 
-from gateway.commands import bulk as bulk  # these three add their commands to the group
+from gateway.commands import bulk as bulk  # these add their commands to the group
 from gateway.commands import explaining as explaining
 from gateway.commands import identity_group
+from gateway.commands import rotate_key as rotate_key
 from gateway.commands import stewardship as stewardship
+from gateway.commands import sync as sync
 
 
 class Backend(StrEnum):

@@ -143,7 +143,13 @@ class Identity(_Section):
         description="Database: sqlite+aiosqlite:///FILE or postgresql+asyncpg://USER:PASSWORD@HOST/DATABASE.",
     )
     secret: SecretStr = Field(
-        min_length=32, description="Key of the match-key tokens; at least 32 characters, the same for ever."
+        min_length=32, description="Key of the match-key tokens; at least 32 characters. See rotate-key."
+    )
+    secret_version: int = Field(
+        default=1, ge=1, le=255, description="Number of the secret; one more with each new secret."
+    )
+    previous_secret: SecretStr | None = Field(
+        default=None, min_length=32, description="The secret before, as long as a rotation runs."
     )
     rediscover_after: float = Field(
         default=3600.0, ge=0, description="Seconds until the sources are searched again for a known customer."
@@ -327,6 +333,7 @@ def validate(
     names = set(tables) if isinstance(tables, Mapping) else set()
     if "identity" in sections:
         mistakes += _external_id_contradictions(sections["identity"], names, where)
+        mistakes += _secret_contradictions(sections["identity"], where)
     if "merge" in sections:
         mistakes += _merge_contradictions(sections["merge"], names, where, merge_fields)
     if len(mistakes) > before:
@@ -493,6 +500,18 @@ def _auth_contradictions(auth: Auth, server: Server, where: str) -> list[Mistake
     for what, values in (("name", names), ("key", secrets)):
         if len(set(values)) < len(values):
             found.append(Mistake(where, "auth.api_keys", f"two of them have the same {what}"))
+    return found
+
+
+def _secret_contradictions(identity: Identity, where: str) -> list[Mistake]:
+    if identity.previous_secret is None:
+        return []
+    found = []
+    if identity.secret_version < 2:
+        problem = "must be one more than before where there is a previous_secret: 2 or more"
+        found.append(Mistake(where, "identity.secret_version", problem))
+    if identity.previous_secret.get_secret_value() == identity.secret.get_secret_value():
+        found.append(Mistake(where, "identity.previous_secret", "is the same as identity.secret"))
     return found
 
 

@@ -108,10 +108,12 @@ class Loader:
             known = self._pages[ident] = (window.limit, parts, future)
         return await known[2]
 
-    def prime(self, profile: Profile) -> None:
-        """A look-up brought the whole record (without its costly parts): nobody needs to read it again."""
+    def prime(self, profile: Profile, *, newer: bool = False) -> None:
+        """A look-up brought the whole record (without its costly parts): nobody needs to read it again. `newer` than what was
+        read before.
+        """
         ident = (profile.source, profile.id)
-        if ident not in self._profiles:
+        if newer or ident not in self._profiles:
             future: asyncio.Future[Outcome[Profile]] = asyncio.get_running_loop().create_future()
             future.set_result(Outcome(value=profile))
             self._profiles[ident] = (frozenset(), future)

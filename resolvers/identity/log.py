@@ -10,7 +10,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 from sqlalchemy import Integer, select
@@ -34,6 +34,8 @@ from resolvers.identity.tables import (
     KeyRow,
     MemberRow,
 )
+
+K = TypeVar("K")
 
 LINKING = "linking"
 """The actor of events that nobody decided."""
@@ -221,9 +223,9 @@ def numbers(tx: Tx, refs: Iterable[Ref]) -> dict[Ref, int]:
     return {ref: row.id for ref, row in members(tx, refs).items()}
 
 
-def tokens_of(tx: Tx, members: Mapping[Ref, int]) -> dict[Ref, set[bytes]]:
+def tokens_of(tx: Tx, members: Mapping[K, int]) -> dict[K, set[bytes]]:
     """The tokens of the keys that these records, given with their numbers, carry now."""
-    found: dict[Ref, set[bytes]] = defaultdict(set)
+    found: dict[K, set[bytes]] = defaultdict(set)
     ids = {number: ref for ref, number in members.items()}
     for some in chunks(sorted(ids)):
         for row in tx.rows(_KEYS, {"ids": some}):
@@ -231,7 +233,7 @@ def tokens_of(tx: Tx, members: Mapping[Ref, int]) -> dict[Ref, set[bytes]]:
     return found
 
 
-def rests_on(a: Ref, b: Ref, tokens: Mapping[Ref, set[bytes]]) -> str:
+def rests_on(a: K, b: K, tokens: Mapping[K, set[bytes]]) -> str:
     """Stands for the keys that both records carry. The tokens are keyed, so that this says nothing of the keys."""
     both = b"".join(sorted(tokens.get(a, set()) & tokens.get(b, set())))
     return hashlib.sha256(both).hexdigest()[:16]

@@ -69,6 +69,19 @@ class KnownKey(msgspec.Struct, frozen=True, kw_only=True):
         return self.fan_out is not FanOut.PERSONAL
 
 
+def together(known: Iterable[KnownKey]) -> KnownKey:
+    """What is known of one key that is kept under several names, as while the secret is rotated."""
+    several = tuple(known)
+    if len(several) == 1:
+        return several[0]
+    asked = [k.discovered_at for k in several if k.discovered_at is not None]
+    return KnownKey(
+        customers=tuple(sorted({c for k in several for c in k.customers})),
+        discovered_at=max(asked, default=None),
+        fan_out=max((k.fan_out for k in several), key=rows.FAN_OUTS.__getitem__),
+    )
+
+
 class Neighbourhood(msgspec.Struct, frozen=True, kw_only=True):
     """The customers around some records, each with all its records, and the pairs that a steward holds to be different
     (`forbidden`) or to be one person (`confirmed`).

@@ -20,7 +20,7 @@ from resolvers.identity import keys as match_keys
 from resolvers.identity.decisions import Decided
 from resolvers.identity.discovery import Discovery, discover
 from resolvers.identity.fan_out import FanOut
-from resolvers.identity.lookup import MOST_CARRIERS
+from resolvers.identity.lookup import MOST_CARRIERS, together
 from resolvers.identity.matching.model import Model, default
 from resolvers.identity.members import Ref
 from resolvers.identity.options import IdentityOptions
@@ -70,8 +70,7 @@ class IdentityMap:
         """The customers that carry a key: none, the one, or several when it is shared."""
         canonical = match_keys.canonical(key)
         if key.type in (KeyType.EMAIL, KeyType.PHONE) and not match_keys.is_blocked(canonical):
-            token = self._tokens.of(canonical)
-            known = (await self.store.keys([token]))[token]
+            known = (await self._known([canonical]))[canonical]
             if self._is_fresh(known) and known.customers and not known.shared:
                 return known.customers
         found = await discover(self._sources, loader, self.options, keys=[key], path=path)
@@ -88,7 +87,8 @@ class IdentityMap:
         """The records that the map knows by the key are read too: a source may list `ada+shop@` under no other spelling.
         Then those of them that were read, and those that cannot be read now: for them, the map is believed.
         """
-        carriers = await self.store.candidates([(self._tokens.of(key), MOST_CARRIERS)], MOST_CARRIERS)
+        forms = [(token, MOST_CARRIERS) for token in self._tokens.forms(key)]
+        carriers = await self.store.candidates(forms, MOST_CARRIERS)
         missing = [ref for ref in carriers if ref not in found.profiles and ref[0] in self._sources]
         outcomes = await asyncio.gather(*(loader.profile(*ref, frozenset(), path) for ref in missing))
         read = {ref: o.value for ref, o in zip(missing, outcomes, strict=True) if o.value is not None}
@@ -99,6 +99,12 @@ class IdentityMap:
             frozenset(read),
             silent,
         )
+
+    async def _known(self, keys: Iterable[MatchKey]) -> Mapping[MatchKey, KnownKey]:
+        """What is known of canonical keys, under whatever secret it is kept."""
+        forms = {key: self._tokens.forms(key) for key in keys}
+        known = await self.store.keys([token for tokens in forms.values() for token in tokens])
+        return {key: together(known[token] for token in tokens) for key, tokens in forms.items()}
 
     def _keys(self, profile: Profile) -> set[MatchKey]:
         return {match_keys.canonical(k) for k in match_keys.of_profile(profile, self.options.default_country)}
@@ -127,26 +133,26 @@ class IdentityMap:
 
     async def learn(
         self, profiles: Sequence[Profile], loader: Loader, path: FieldPath | None = None
-    ) -> Mapping[Ref, str]:
-        """Takes in records as they are now, known or new, and returns the customer of each. The way of `sync`: the sources
-        are not searched for the records' keys, only records that the map proposes are read for comparison.
+    ) -> Settled:
+        """Takes in records as they are now, known or new, and returns whose they are. The way of `sync`: the sources are not
+        searched for the records' keys, only records that the map proposes are read for comparison.
         """
         found = Discovery(profiles={(p.source, p.id): p for p in profiles})
         done = await self._resolver.settle(found, frozenset(found.profiles), loader, path)
         await self._drop(done.touched)
-        return done.customers
+        return done
 
     async def shared(self, keys: Iterable[MatchKey]) -> frozenset[MatchKey]:
         """Which of these keys are no key of one person: role addresses, and those that discovery found several people on."""
         canonical = {k: match_keys.canonical(k) for k in keys}
-        known = await self.store.keys([self._tokens.of(c) for c in canonical.values()])
+        known = await self._known(set(canonical.values()))
         return frozenset(
             key
             for key, form in canonical.items()
             if match_keys.is_role(form)
             or match_keys.is_blocked(form)
-            or known[self._tokens.of(form)].shared
-            or len(known[self._tokens.of(form)].customers) > 1
+            or known[form].shared
+            or len(known[form].customers) > 1
         )
 
     async def merge(self, ids: Sequence[str], *, actor: str, reason: str) -> Decided:

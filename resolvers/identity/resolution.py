@@ -16,6 +16,8 @@ from adapters.base import KeyType, MatchKey
 from adapters.records import Profile, RecordKind
 from resolvers.errors import FieldPath
 from resolvers.identity import keys as match_keys
+from resolvers.identity import remembering
+from resolvers.identity.carried import keys_of, renewed
 from resolvers.identity.derivation import pair_of
 from resolvers.identity.discovery import Discovery
 from resolvers.identity.fan_out import FanOut, classify
@@ -45,13 +47,15 @@ _SIZE_FOR = 300.0
 
 class Settled(msgspec.Struct, frozen=True, kw_only=True):
     """The customer of each record that was wanted, what the contacts seen are worth, and the ids whose answers may have
-    changed. `left_out`: records that were looked at and belong to none of the customers wanted.
+    changed. `left_out`: records that were looked at and belong to none of the customers wanted. `open`: records that could
+    not be compared with all that they may belong to, and will be judged again when they are seen next.
     """
 
     customers: Mapping[Ref, str]
     fan_out: Mapping[Token, FanOut]
     touched: frozenset[str] = frozenset()
     left_out: frozenset[Ref] = frozenset()
+    open: frozenset[Ref] = frozenset()
 
 
 class Resolver:
@@ -71,24 +75,33 @@ class Resolver:
         """Makes sure that the map knows the wanted records as they are now, and who they are."""
         found, wanted = _storable(found), frozenset(ref for ref in wanted if _is_storable(ref))
         people = {ref: self._person(profile) for ref, profile in found.profiles.items()}
-        carried = {ref: self._carried(found.profiles[ref], person) for ref, person in people.items()}
-        known = await self._store.carried(people)
+        keys = {ref: self._keys(found.profiles[ref], person) for ref, person in people.items()}
+        carried = {ref: frozenset(self._tokens.token(*key) for key in each) for ref, each in keys.items()}
+        renewals = self._tokens.renewals(key for each in keys.values() for key in each)
+        known = renewed(await self._store.carried(people), renewals)
         focus = frozenset(ref for ref in people if known.get(ref) != carried[ref])
         focus |= await self._unlinked(found.external, people)
         if focus.isdisjoint(wanted) or not focus:
             return await self._as_known(wanted, people, found)
         reborn = frozenset(r for r in focus if known.get(r) and known[r].isdisjoint(carried[r]))
         scorer = await self._ready()
+        done: Settled | None = None
         for _ in range(_TRIES):
-            case = _Case(focus=focus, reborn=reborn, people=dict(people), external=found.external)
+            case = _Case(
+                focus=focus, reborn=reborn, people=dict(people), external=found.external, renewals=renewals
+            )
             await self._fill(case, carried, scorer, loader, path)
             case.shared |= shared(case.people.values()) | self._crowded(found)
             await self._meet(case, scorer, loader, path)
             judged = judge(case.people.values(), focus, scorer, case.context())
             try:
-                return await self._remember(case, judged, carried, wanted, found)
+                done = await self._remember(case, judged, carried, wanted, found)
             except Outdated:
                 continue
+            if not await self._missed(case):
+                return done
+        if done is not None:
+            return done
         raise RuntimeError("the identity map is too busy: customers change faster than they can be looked at")
 
     # --- steps ----------------------------------------------------------------------------------------------------------
@@ -102,19 +115,28 @@ class Resolver:
         path: FieldPath | None,
     ) -> None:
         """Adds the records that the map proposes, and what it knows of the focus' contacts."""
-        tokens: dict[Token, int] = {}
         contacts: dict[Token, str] = {}
         for ref in sorted(case.focus):
             person = case.people[ref]
-            tokens |= {self._tokens.token(k.kind, k.value): limit(k.kind) for k in of_person(person)}
-            contacts |= {self._tokens.of(key): key.value for key in _contacts(person)}
-        most = min(MOST_CANDIDATES * len(case.focus), MOST_CANDIDATES_AT_ONCE)
-        proposed, known = await asyncio.gather(
-            self._store.candidates(list(tokens.items()), most), self._store.keys(list(contacts))
-        )
+            case.asked |= {
+                t: limit(k.kind) for k in of_person(person) for t in self._tokens.forms_of(k.kind, k.value)
+            }
+            contacts |= {token: key.value for key in _contacts(person) for token in self._tokens.forms(key)}
+        proposed, known = await asyncio.gather(self._candidates(case), self._store.keys(list(contacts)))
+        case.proposed |= set(proposed)
         case.classes = {contacts[token]: key.fan_out for token, key in known.items() if key.shared}
         case.shared |= case.classes.keys()
         await self._read(case, proposed, loader, path)
+
+    async def _candidates(self, case: _Case) -> Sequence[Ref]:
+        most = min(MOST_CANDIDATES * len(case.focus), MOST_CANDIDATES_AT_ONCE)
+        return await self._store.candidates(list(case.asked.items()), most)
+
+    async def _missed(self, case: _Case) -> bool:
+        """Whether others took in records meanwhile that should have been compared. Looked for when the focus is written: so
+        of two that are taken in at once, at least one sees the other.
+        """
+        return not case.proposed.union(case.people).issuperset(await self._candidates(case))
 
     async def _meet(self, case: _Case, scorer: Scorer, loader: Loader, path: FieldPath | None) -> None:
         """Adds the other records of all customers that the focus may belong to."""
@@ -148,8 +170,14 @@ class Resolver:
         # a record that could not be compared with all is taken in without its keys, so that it is looked at again
         open_ = case.focus if case.unread - {r for c in case.around.clusters for r in c} else judged.open
         writing = case.focus & frozenset().union(*groups)
-        news = [self._links(case, group & writing, judged.edges, carried, open_, writing) for group in groups]
-        done = await self._store.remember_all([n for n in news if n.records])
+        news = [
+            self._links(case, mine, judged.edges, carried, open_, writing)
+            for group in groups
+            if (mine := group & writing)
+        ]
+        if case.renewals:  # first, so that what two records share is what they shared before
+            await self._store.rekeying.renew(case.renewals, remembering.named(news))
+        done = await self._store.remember_all(news)
         customers = await self._store.by_records(wanted)
         if case.gone:
             await self._store.lost(case.gone)
@@ -163,6 +191,7 @@ class Resolver:
             fan_out=fan_out,
             touched=_touched(done),
             left_out=frozenset(found.profiles) - remembered,
+            open=open_ & writing,
         )
 
     def _links(
@@ -206,11 +235,8 @@ class Resolver:
     def _person(self, profile: Profile) -> Person:
         return from_profile(profile, self._options.default_country)
 
-    def _carried(self, profile: Profile, person: Person) -> frozenset[Token]:
-        """The tokens of everything that the record can be found by: its look-up keys, and its keys for comparison."""
-        found = {self._tokens.token(k.kind, k.value) for k in of_person(person)}
-        asked = match_keys.of_profile(profile, self._options.default_country)
-        return frozenset(found | {self._tokens.of(match_keys.canonical(k)) for k in asked})
+    def _keys(self, profile: Profile, person: Person) -> frozenset[tuple[str, str]]:
+        return frozenset(keys_of(profile, self._options.default_country, person))
 
     async def _unlinked(
         self, external: Iterable[tuple[Ref, Ref]], people: Mapping[Ref, Person]
@@ -259,12 +285,15 @@ class _Case(msgspec.Struct, kw_only=True):
 
     focus: frozenset[Ref]
     reborn: frozenset[Ref]
+    renewals: Mapping[Token, Token]  # previous -> current, of all keys seen; none where no secret is rotated
     people: dict[Ref, Person]
     external: frozenset[tuple[Ref, Ref]]
     shared: set[str] = msgspec.field(default_factory=set)
     classes: dict[str, FanOut] = msgspec.field(
         default_factory=dict
     )  # of contacts that the map knows as shared
+    asked: dict[Token, int] = msgspec.field(default_factory=dict)  # by how many records each may be carried
+    proposed: set[Ref] = msgspec.field(default_factory=set)
     around: Neighbourhood = Neighbourhood()
     unread: set[Ref] = msgspec.field(default_factory=set)
     gone: set[Ref] = msgspec.field(default_factory=set)

@@ -17,6 +17,7 @@ from resolvers.identity.fan_out import FanOut
 from resolvers.identity.lookup import KnownKey, Neighbourhood
 from resolvers.identity.members import Member, Ref, StoredCustomer
 from resolvers.identity.notes import SyncState
+from resolvers.identity.rekeying import Rekeying
 from resolvers.identity.remembering import NewLinks, Outdated, Remembered
 from resolvers.identity.tokens import Token
 
@@ -35,6 +36,8 @@ class IdentityStore:
         self._database = Database(url, pool_size=pool_size, connect_args=connect_args)
         self.decisions = Decisions(self._database)
         self.chronicle = Chronicle(self._database)
+        self.rekeying = Rekeying(self._database)
+        self.rekeying = Rekeying(self._database)
 
     @property
     def engine(self) -> AsyncEngine:

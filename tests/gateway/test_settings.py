@@ -218,6 +218,31 @@ def test_foreign_ids_name_sources(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("more", "line"),
+    [
+        (
+            f'previous_secret = "{"p" * 32}"',
+            "identity.secret_version: must be one more than before where there is a previous_secret: 2 or more",
+        ),
+        (
+            f'secret_version = 2\nprevious_secret = "{SECRET}"',
+            "identity.previous_secret: is the same as identity.secret",
+        ),
+        ("secret_version = 256", "identity.secret_version: must be at most 255"),
+        (
+            'secret_version = 2\nprevious_secret = "short"',
+            "identity.previous_secret: must have a length of at least 32",
+        ),
+    ],
+)
+def test_a_rotation_names_both_secrets(tmp_path: Path, more: str, line: str) -> None:
+    (found,) = mistakes(tmp_path, GOOD.replace("[identity]", f"[identity]\n{more}"))
+    assert found.startswith(f"c360.toml: {line}")
+    right = GOOD.replace("[identity]", f'[identity]\nsecret_version = 2\nprevious_secret = "{"p" * 32}"')
+    assert read(tmp_path, right).identity.secret_version == 2
+
+
+@pytest.mark.parametrize(
     ("content", "problem"),
     [
         (b"[server\n", "is not valid TOML"),

@@ -51,7 +51,7 @@ class World:
         return Loader(self.sources, Asker(principal="test", deadline=time.monotonic() + 30))
 
     async def learn(self, *profiles: Profile) -> Mapping[Ref, str]:
-        return await self.map.learn(profiles, self.loader())
+        return (await self.map.learn(profiles, self.loader())).customers
 
     async def together(self, *refs: Ref) -> bool:
         owners = await self.store.by_records(refs)
