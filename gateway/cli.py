@@ -233,16 +233,30 @@ def identity_train(
 
 @identity_group.app.command("reconcile")
 def identity_reconcile(
-    file: Annotated[Path, typer.Option("--file", metavar="FILE", help="People, one a row: CSV or Parquet.")],
+    config: Annotated[
+        Path | None,
+        typer.Option(
+            "--config", "-c", metavar="FILE", help="The settings: all records of the sources, for the review."
+        ),
+    ] = None,
+    file: Annotated[
+        Path | None,
+        typer.Option("--file", metavar="FILE", help="Instead: people, one a row, CSV or Parquet."),
+    ] = None,
     mapping: Mapping = None,
     model: Weights = None,
     country: Country = None,
     backend: Computes = Backend.DUCKDB,
     as_json: Annotated[bool, typer.Option("--json", help="Print a line of JSON for each pair.")] = False,
 ) -> None:
-    """Compares all records at once and proposes pairs; changes nothing."""
+    """Compares all records at once and proposes pairs to stewards; joins and parts nobody."""
     from gateway.commands import reconcile as command
 
+    if (config is None) == (file is None):
+        raise typer.BadParameter("needs either --config (the sources' records) or --file (a table)")
+    if config is not None:
+        raise typer.Exit(command.on_map(config, model_file=model, backend=backend, as_json=as_json))
+    assert file is not None
     raise typer.Exit(
         command.on_file(
             file, mapping=mapping or [], model_file=model, country=country, backend=backend, as_json=as_json

@@ -19,6 +19,7 @@ from resolvers.identity.matching.contacts import crowded, without
 from resolvers.identity.matching.keys import Key, of_person
 from resolvers.identity.matching.person import Person
 from resolvers.identity.matching.scorer import CONTRADICTIONS, Band, Score, Scorer
+from resolvers.identity.matching.scorer import Contribution as Bar
 from resolvers.identity.members import Ref
 
 EXTERNAL_ID = "external id"
@@ -285,14 +286,30 @@ class _Connected:
 
 def _edge(found: Verdicted, version: str) -> Edge:
     score = found.score
+    made = proposed(
+        (score.a, score.b), version, weight=score.weight, probability=score.probability,
+        contributions=score.contributions, doubts=found.reasons,
+    )  # fmt: skip
+    return msgspec.structs.replace(made, verdict=found.verdict)
+
+
+def proposed(
+    pair: Pair,
+    version: str,
+    *,
+    weight: float,
+    probability: float,
+    contributions: Iterable[Contribution | Bar],
+    doubts: Iterable[str],
+) -> Edge:
+    """The edge of a scored pair, as a question. `version` names the model, `weight` is in bits."""
     bars = [
-        Contribution(field=c.field, agreement=c.agreement, weight=round(c.weight, 2))
-        for c in score.contributions
+        Contribution(field=c.field, agreement=c.agreement, weight=round(c.weight, 2)) for c in contributions
     ]
-    bars += [Contribution(field=DOUBT, agreement=reason, weight=0.0) for reason in found.reasons]
+    bars += [Contribution(field=DOUBT, agreement=reason, weight=0.0) for reason in doubts]
     return Edge(
-        event=0, a=score.a, b=score.b, verdict=found.verdict, origin=f"{MODEL}{version}", weight=round(score.weight, 2),
-        confidence=min(_MOST_CERTAIN, round(score.probability, 4)), contributions=tuple(bars),
+        event=0, a=pair[0], b=pair[1], verdict=Verdict.UNSURE, origin=f"{MODEL}{version}", weight=round(weight, 2),
+        confidence=min(_MOST_CERTAIN, round(probability, 4)), contributions=tuple(bars),
     )  # fmt: skip
 
 
