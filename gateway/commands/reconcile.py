@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Generator, Iterable, Iterator, Sequen
 from itertools import islice
 from pathlib import Path
 from types import FrameType
+from typing import TYPE_CHECKING
 
 import msgspec
 
