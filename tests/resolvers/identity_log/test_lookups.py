@@ -231,7 +231,7 @@ async def test_the_log_file_does_not_grow_without_end(sqlite_store: IdentityStor
     assert await sqlite_store.size() == 130
 
 
-async def test_only_what_nobody_decided_is_confirmed_before_it_is_on_disk(
+async def test_only_links_of_known_customers_are_confirmed_before_they_are_on_disk(
     postgres_store: IdentityStore,
 ) -> None:
     sent: list[str] = []
@@ -242,8 +242,9 @@ async def test_only_what_nobody_decided_is_confirmed_before_it_is_on_disk(
             sent.append("at once" if "synchronous_commit" in statement else "lasting")
 
     x, y = await seen(postgres_store, 1, 2)
+    await postgres_store.remember(links((1, 3)))
     await postgres_store.decisions.merge([x, y], **BY)
-    assert sent == ["at once", "at once", "lasting"]
+    assert sent == ["lasting", "lasting", "at once", "lasting"], "a new id may be given to somebody at once"
     async with postgres_store.engine.connect() as connection:
         setting = (await connection.execute(text("SHOW synchronous_commit"))).scalar_one()
     assert setting == "on", "it was for those transactions only"
