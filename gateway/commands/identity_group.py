@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
@@ -28,36 +27,17 @@ After = Annotated[str | None, typer.Option(metavar="CURSOR", help="Where the pag
 
 async def with_engine(config: Path, work: Callable[[Any], Awaitable[T]]) -> T:
     """Runs `work` on the engine of these settings. Raises SettingsError or StartError."""
+    # imported late: `c360 --help` has no use for what these modules need
+    from gateway import settings
+    from gateway.commands.maintenance import opened
     from gateway.serving import StartError
     from resolvers.errors import QuestionError
 
-    async with _opened(config) as engine:
+    async with opened(settings.load_with_fields(config)) as engine:
         try:
             return await work(engine)
         except QuestionError as error:
             raise StartError(error.message) from None
-
-
-@asynccontextmanager
-async def _opened(config: Path) -> AsyncIterator[Any]:
-    # imported late: `c360 --help` has no use for what these modules need
-    from gateway import settings
-    from gateway.app import create_engine, open_engine
-    from gateway.commands.serve import reason, try_sqlite
-    from gateway.serving import StartError
-    from gateway.telemetry import Metrics
-
-    chosen = settings.load_with_fields(config)
-    try_sqlite(chosen)
-    engine = create_engine(chosen, Metrics())
-    try:
-        await open_engine(engine)
-    except Exception as error:  # a database driver's
-        raise StartError(f"cannot open the identity store: {reason(error)}") from None
-    try:
-        yield engine
-    finally:
-        await engine.aclose()
 
 
 def record(written: str) -> tuple[str, str]:

@@ -9,7 +9,7 @@ import msgspec
 
 from resolvers.identity import log, rows, writing
 from resolvers.identity.database import Tx
-from resolvers.identity.derivation import Edge, Pair, Verdict, family, pair_of
+from resolvers.identity.derivation import Derived, Edge, Pair, Verdict, family, pair_of
 from resolvers.identity.log import LINKING, RECONCILING, Kind, Part
 from resolvers.identity.members import Ref
 from resolvers.identity.tokens import Token
@@ -45,13 +45,14 @@ class Remembered(msgspec.Struct, frozen=True, kw_only=True):
     """The customer of the first record, that of each record, and the ids that were merged into others just now.
 
     Records that a steward holds to be different people stay different customers, whatever links them. `touched` are all
-    ids whose answers may have changed.
+    ids whose answers may have changed, `joins` how many customers and new records came to stand in one with others.
     """
 
     customer_id: str
     customers: Mapping[Ref, str]
     merged: tuple[str, ...] = ()
     touched: frozenset[str] = frozenset()
+    joins: int = 0
 
 
 def named(news: Iterable[NewLinks]) -> list[Ref]:
@@ -154,7 +155,12 @@ class _Taking:
             customers=customers,
             merged=tuple(sorted(owned - {m.customer_id for m in after.members.values()})),
             touched=frozenset(after.customers),
+            joins=max(0, len(records) + _people(before) - _people(after)),
         )
+
+
+def _people(derived: Derived) -> int:
+    return len({m.customer_id for m in derived.members.values()})
 
 
 class _Held:

@@ -48,7 +48,8 @@ _SIZE_FOR = 300.0
 class Settled(msgspec.Struct, frozen=True, kw_only=True):
     """The customer of each record that was wanted, what the contacts seen are worth, and the ids whose answers may have
     changed. `left_out`: records that were looked at and belong to none of the customers wanted. `open`: records that could
-    not be compared with all that they may belong to, and will be judged again when they are seen next.
+    not be compared with all that they may belong to, and will be judged again when they are seen next. `joins`: see
+    `Remembered`.
     """
 
     customers: Mapping[Ref, str]
@@ -56,6 +57,7 @@ class Settled(msgspec.Struct, frozen=True, kw_only=True):
     touched: frozenset[str] = frozenset()
     left_out: frozenset[Ref] = frozenset()
     open: frozenset[Ref] = frozenset()
+    joins: int = 0
 
 
 class Resolver:
@@ -95,7 +97,7 @@ class Resolver:
             await self._meet(case, scorer, loader, path)
             judged = judge(case.people.values(), focus, scorer, case.context())
             try:
-                done = await self._remember(case, judged, carried, wanted, found)
+                done = _after(done, await self._remember(case, judged, carried, wanted, found))
             except Outdated:
                 continue
             if not await self._missed(case):
@@ -192,6 +194,7 @@ class Resolver:
             touched=_touched(done),
             left_out=frozenset(found.profiles) - remembered,
             open=open_ & writing,
+            joins=sum(d.joins for d in done),
         )
 
     def _links(
@@ -338,6 +341,14 @@ def _is_storable(ref: Ref) -> bool:
 def _contacts(person: Person) -> list[MatchKey]:
     emails = [MatchKey(KeyType.EMAIL, e) for e in (*person.emails, *person.shared_emails)]
     return emails + [MatchKey(KeyType.PHONE, p) for p in person.phones]
+
+
+def _after(first: Settled | None, then: Settled) -> Settled:
+    """What two goes in a row came to."""
+    if first is None:
+        return then
+    touched, joins = first.touched | then.touched, first.joins + then.joins
+    return msgspec.structs.replace(then, touched=touched, joins=joins)
 
 
 def _touched(done: Iterable[Remembered]) -> frozenset[str]:

@@ -57,7 +57,7 @@ class Stage(StrEnum):
 class Report(msgspec.Struct, kw_only=True):
     """What a run did with a source.
 
-    `records` were read (a source may repeat some), `new` were not in the map, `links` joined them or others to customers,
+    `records` were read (a source may repeat some), `new` were not in the map, `links` is how often people were joined,
     `review` is by how much the pairs that wait for a steward grew, `deleted` the source has no longer. `again` were not
     compared with everything, and will be read again. `waited` and `pause` (the wait right now) are in seconds. `problem`
     says why the source was not read to its end; `expired`: it refused to go on from the stored cursor.
@@ -189,24 +189,24 @@ class Sync:
         store = self._identity.store
         refs = [(p.source, p.id) for p in profiles]
         known = await store.by_records(refs)
-        learnt, open_ = await self._learn(profiles, report, iter(self._patience.pauses()))
+        joins, open_ = await self._learn(profiles, report, iter(self._patience.pauses()))
         new = set(refs) - known.keys()
         report.records += len(profiles)
         report.new += len(new)
         report.again += len(open_)
-        report.links += await self._joined(refs, known, learnt)
+        report.links += joins
         return not open_
 
     async def _learn(
         self, profiles: Sequence[Profile], report: Report, pauses: Iterator[float]
-    ) -> tuple[Mapping[Ref, str], frozenset[Ref]]:
-        """Whose they are, and which of them could not be compared with everything. Where a source is asked too fast, it waits
-        and goes on by halves.
+    ) -> tuple[int, frozenset[Ref]]:
+        """How often people were joined, and which records could not be compared with everything. Where a source is asked
+        too fast, it waits and goes on by halves.
         """
         done, hasty = await self._learn_once(profiles)
         pause = next(pauses, None) if hasty and done.open else None
         if pause is None:
-            return done.customers, done.open
+            return done.joins, done.open
         report.waited += pause
         self._paused(report, pause)
         await unless_stopped(self.stop, asyncio.ensure_future(self._sleep(pause)))
@@ -215,8 +215,8 @@ class Sync:
         parts = [
             await self._learn(half, report, pauses) for half in (profiles[:middle], profiles[middle:]) if half
         ]
-        owners = {ref: owner for found, _ in parts for ref, owner in found.items()}
-        return owners, frozenset().union(*(open_ for _, open_ in parts))
+        joins = done.joins + sum(more for more, _ in parts)
+        return joins, frozenset().union(*(open_ for _, open_ in parts))
 
     async def _learn_once(self, profiles: Sequence[Profile]) -> tuple[Settled, bool]:
         """What the map says of them, and whether a source was asked too fast."""
@@ -229,16 +229,6 @@ class Sync:
     def _paused(self, report: Report, seconds: float) -> None:
         report.stage, report.pause = Stage.WAITING, seconds
         self._told(report)
-
-    async def _joined(self, refs: Sequence[Ref], known: Mapping[Ref, str], learnt: Mapping[Ref, str]) -> int:
-        """How many joins these records took part in: what they were before, less what they are now."""
-        ids = set(learnt.values())
-        before = len(set(known.values())) + len(set(refs) - known.keys())
-        reached = ids - {learnt[ref] for ref in known if ref in learnt}
-        customers = await self._identity.store.customers(sorted(reached))
-        here = set(refs)
-        older = sum(any((m.source, m.record_id) not in here for m in c.members) for c in customers.values())
-        return max(0, before - len(ids) + older)
 
 
 class _Reading:

@@ -5,9 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest_asyncio
+from sqlalchemy import text
 
+from resolvers.identity.store import IdentityStore
 from sandbox.server import Sandbox, running
 from tests.gateway.test_cli import Result, c360
 from tests.gateway.test_sync_command import ENV, SECRET, settings
@@ -29,9 +32,32 @@ async def rotate(file: str, *options: str) -> Result:
     return result
 
 
+async def synced(file: str) -> Any:
+    """The summary of a sync from the beginning."""
+    result = await c360("identity", "sync", "-c", file, "--full", "--json", env=ENV)
+    assert result.status == 0, result.out + result.err
+    return json.loads(result.out)
+
+
+def check_nothing_new(summary: Any) -> None:
+    for source in summary["sources"]:
+        assert [source[name] for name in ("new", "links", "review", "again")] == [0, 0, 0, 0], source
+
+
+async def carriers(folder: Path) -> int:
+    """How many records carry keys."""
+    store = IdentityStore(f"sqlite+aiosqlite:///{folder}/identity.sqlite")
+    try:
+        async with store.engine.connect() as connection:
+            counting = text("SELECT count(DISTINCT member_id) FROM match_key")
+            return int((await connection.execute(counting)).scalar_one())
+    finally:
+        await store.aclose()
+
+
 async def test_from_the_old_secret_to_the_new_one(sandbox: Sandbox, tmp_path: Path) -> None:
     file = settings(tmp_path, sandbox)
-    assert (await c360("identity", "sync", "-c", file, env=ENV)).status == 0
+    before = await synced(file)
     idle = await rotate(file)
     assert (idle.status, idle.out) == (
         0, "Nothing is kept under another secret. Take identity.previous_secret out of the settings.\n"
@@ -67,17 +93,21 @@ async def test_from_the_old_secret_to_the_new_one(sandbox: Sandbox, tmp_path: Pa
     assert finished["left"] == {"records": 0, "discoveries": 0, "verdicts": 0}
 
     file = settings(tmp_path, sandbox, more="secret_version = 2", secret=NEW)
-    again = await c360("identity", "sync", "-c", file, "--full", "--json", env=ENV)
-    assert again.status == 0
-    assert sum(source["new"] for source in json.loads(again.out)["sources"]) == 0
+    after = await synced(file)
+    assert after["map"] == before["map"]
+    assert [s["records"] for s in after["sources"]] == [s["records"] for s in before["sources"]]
+    check_nothing_new(after)
 
 
 async def test_giving_up_what_cannot_be_read(sandbox: Sandbox, tmp_path: Path) -> None:
-    assert (await c360("identity", "sync", "-c", settings(tmp_path, sandbox), env=ENV)).status == 0
+    before = await synced(settings(tmp_path, sandbox))
     file = settings(tmp_path, sandbox, more="secret_version = 2", secret=NEW)
     result = await rotate(file, "--finish")
     assert result.status == 0, result.err
     assert "c360 identity sync --full gives those records their keys again" in result.out
-    full = await c360("identity", "sync", "-c", file, "--full", env=ENV)
-    assert full.status == 0
+    assert f"the keys of {before['map']['records']:,} records" in result.out
+    after = await synced(file)
+    assert after["map"] == before["map"], "who is who stays"
+    check_nothing_new(after)
+    assert await carriers(tmp_path) == before["map"]["records"], "and everybody is found again"
     assert "Nothing is kept under another secret." in (await rotate(file)).out
