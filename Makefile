@@ -46,8 +46,8 @@ live: install  ## the proof on real servers: Tryton, Vendure, Request Tracker, D
 
 proof: install  ## the long tests: 2,000 people's links, 1,000 mutated answers, kills in mid-write, the demo's check
 	@C360_TRUTH_PEOPLE=2000 C360_MUTATIONS=1000 C360_KILLS=50 C360_HISTORIES=25 $(BIN)/python -m pytest -q \
-	  tests/resolvers/test_truth.py tests/chaos/test_payloads.py tests/resolvers/identity_log \
-	  tests/chaos/test_sync_kill.py
+	  tests/resolvers/test_truth.py tests/chaos/test_payloads.py tests/resolvers/identity_log tests/chaos/test_sync_kill.py
+	@C360_KILLS=10 $(BIN)/python -m pytest -q tests/chaos/test_rotation_kill.py tests/resolvers/sync/test_private.py
 	@$(BIN)/c360 demo --check >/dev/null && echo "c360 demo --check: all answers came"
 
 spark: install java $(SPARK)/.installed  ## that Spark proposes what DuckDB proposes (pyspark, once: 455 MB to fetch, 500 MB kept)

@@ -1,6 +1,6 @@
 """Nothing of a person is at rest: after a whole sync neither the database nor what was said holds a contact or a name.
 
-C360_TRUTH_PEOPLE says how many people the sandbox has (default 300; the proof takes 2,000).
+C360_TRUTH_PEOPLE says how many people the sandbox has (default 300).
 """
 
 from __future__ import annotations
