@@ -43,7 +43,7 @@ NEW = 0.2
 
 
 class Figures(msgspec.Struct, kw_only=True):
-    """Times in milliseconds, sizes in bytes. `memory` is the measuring process's peak."""
+    """Times in milliseconds, sizes in bytes. `memory` is the measuring process's peak, `fixed` what an empty database takes."""
 
     engine: str
     people: int
@@ -52,6 +52,7 @@ class Figures(msgspec.Struct, kw_only=True):
     link: tuple[float, float]
     parts: dict[str, float]
     disk: int
+    fixed: int
     memory: int
     load: float
 
@@ -172,7 +173,7 @@ async def measure(url: str, people: int, operations: int) -> Figures:
     """Times single operations, one after the other, on people chosen at random."""
     store = IdentityStore(url)
     chance = random.Random(360)
-    disk = await on_disk(store)
+    disk, fixed = await on_disk(store), await empty(store)
     await store.keys([b"no key"])  # the connection and the labels are there before the first one is timed
     look_ups = [await timed_look_up(store, chance.randrange(people)) for _ in range(operations)]
     parts: dict[str, list[float]] = {"candidates": [], "neighbourhood": [], "remember": []}
@@ -186,7 +187,7 @@ async def measure(url: str, people: int, operations: int) -> Figures:
     return Figures(
         engine=url.partition("+")[0], people=people, records=people * len(SOURCES), look_up=summary(look_ups),
         link=summary(links), parts={name: statistics.median(spent) for name, spent in parts.items()}, disk=disk,
-        memory=peak(), load=os.getloadavg()[0],
+        fixed=fixed, memory=peak(), load=os.getloadavg()[0],
     )  # fmt: skip
 
 
@@ -240,6 +241,14 @@ async def on_disk(store: IdentityStore) -> int:
         )
 
 
+async def empty(store: IdentityStore) -> int:
+    """Bytes of a database without tables: PostgreSQL's own catalogue, which does not grow with the people."""
+    if store.engine.dialect.name == "sqlite":
+        return 0
+    async with store.engine.connect() as connection:
+        return int((await connection.execute(text("SELECT pg_database_size('template1')"))).scalar_one())
+
+
 def peak() -> int:
     """Bytes that this process had in memory at most. The kernel's other count goes on from the process that started it."""
     for line in Path("/proc/self/status").read_text().splitlines():
@@ -256,12 +265,12 @@ def summary(spent: Sequence[float]) -> tuple[float, float]:
 def table(found: Sequence[Figures]) -> str:
     """The figures as a Markdown table."""
     lines = [
-        "| engine | records | look-up, median / p99 | link, median / p99 | on disk | a record | memory of the process |",
-        "|---|---|---|---|---|---|---|",
+        "| engine | records | look-up, median / p99 | link, median / p99 | on disk | of it fixed | a record | memory of the process |",
+        "|---|---|---|---|---|---|---|---|",
     ]
     lines += [
         f"| {f.engine} | {f.records:,} | {f.look_up[0]:.2f} / {f.look_up[1]:.2f} ms | {f.link[0]:.2f} / {f.link[1]:.2f} ms"
-        f" | {f.disk / 1e6:,.0f} MB | {f.disk / f.records:.0f} B | {f.memory / 1e6:.0f} MB |"
+        f" | {f.disk / 1e6:,.0f} MB | {f.fixed / 1e6:,.0f} MB | {(f.disk - f.fixed) / f.records:.0f} B | {f.memory / 1e6:.0f} MB |"
         for f in sorted(found, key=lambda f: (f.engine, f.people))
     ]
     return "\n".join(lines)
