@@ -28,6 +28,7 @@ from gateway.auth import Authenticator
 from gateway.context import ContextFactory
 from gateway.errors import Code, UserError
 from gateway.execution.documents import BadDocument, Documents, Operation, core_schema
+from gateway.execution.executor import CompiledExecutor
 from gateway.request import GRAPHQL_RESPONSE, JSON, Question, Refused, accepted, question
 from gateway.settings import Limits, Server
 from gateway.telemetry import Metrics, described, note
@@ -51,10 +52,11 @@ class GraphQLEndpoint:
         metrics: Metrics,
         development: bool = False,
         graphiql: str | None = None,
+        compiled: bool = True,
     ) -> None:
         """`graphiql` is the path that a browser which opens the endpoint is sent to."""
         self._documents = Documents(core_schema(schema), limits)
-        self._executor = schema.execution_context_class
+        self._compiled = compiled
         self._context = context
         self._authenticator = authenticator
         self._server = server
@@ -182,7 +184,8 @@ class GraphQLEndpoint:
             context_value=context,
             variable_values=asked.variables,
             operation_name=asked.operation_name,
-            executor_class=self._executor,
+            executor_class=CompiledExecutor,
+            plans=operation.plans if self._compiled else None,
             operation_extensions=asked.extensions,
         )
         return result if isinstance(result, ExecutionResult) else await result

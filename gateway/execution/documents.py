@@ -20,6 +20,7 @@ from strawberry.schema.validation_rules.maybe_null import MaybeNullValidationRul
 
 from gateway import limits as measures
 from gateway.execution.entities import check_representations
+from gateway.execution.plan import Plans
 from gateway.settings import Limits
 
 
@@ -38,11 +39,13 @@ class Operation:
     document: DocumentNode
     node: OperationDefinitionNode
     measure: measures.Measure
+    plans: Plans
 
 
 @dataclass(slots=True)
 class _Entry:
     document: DocumentNode
+    plans: Plans
     operations: dict[str | None, Operation] = field(default_factory=dict)
 
 
@@ -75,13 +78,14 @@ class Documents:
             self._kept.move_to_end(query)
             if (known := entry.operations.get(name)) is not None:
                 return known
-            found = self._measured(entry.document, name)
+            found = self._measured(entry.document, entry.plans, name)
         else:
             document = self._parsed(query)
-            found = self._measured(document, name)
+            plans = Plans(document)
+            found = self._measured(document, plans, name)
             # measuring comes first: validation takes more than linear time
             self._validate(document)
-            entry = _Entry(document)
+            entry = _Entry(document, plans)
             self._keep(query, entry)
         if len(entry.operations) < 16:
             entry.operations[name] = found
@@ -93,7 +97,7 @@ class Documents:
         except GraphQLError as error:
             raise BadDocument([error]) from None
 
-    def _measured(self, document: DocumentNode, name: str | None) -> Operation:
+    def _measured(self, document: DocumentNode, plans: Plans, name: str | None) -> Operation:
         node = get_operation_ast(document, name)
         if node is None:
             text = (
@@ -105,7 +109,7 @@ class Documents:
             measure.check(self._limits)
         except GraphQLError as error:
             raise BadDocument([error]) from None
-        return Operation(document, node, measure)
+        return Operation(document, node, measure, plans)
 
     def _validate(self, document: DocumentNode) -> None:
         try:
