@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable
 from typing import Any
 
-from graphql import GraphQLObjectType, is_object_type
+from graphql import GraphQLObjectType
 from graphql.execution.collect_fields import FieldDetailsList, GroupedFieldSet
 from graphql.execution.values import get_argument_values
 from graphql.pyutils import Path, gather_with_cancel
@@ -59,7 +59,7 @@ class CompiledExecutor(StrawberryGraphQLCoreExecutionContext):
         assert self._selections is not None
         name = key(parent, grouped)
         if name not in self._selections:
-            projector = Projector(self._collected, self.schema.get_field, self._implementations)
+            projector = Projector(self.schema, self._collected)
             self._selections[name] = planned(
                 self.schema, self.fragment_definitions, self.variable_values, projector, parent, grouped
             )
@@ -69,9 +69,6 @@ class CompiledExecutor(StrawberryGraphQLCoreExecutionContext):
 
     def _collected(self, type_: GraphQLObjectType, nodes: FieldDetailsList) -> GroupedFieldSet:
         return self.collect_subfields(type_, nodes).grouped_field_set
-
-    def _implementations(self, type_: Any) -> list[GraphQLObjectType]:
-        return [t for t in self.schema.get_possible_types(type_) if is_object_type(t)]
 
 
 class _Work:

@@ -75,8 +75,8 @@ class OddWorld:
     customers: tuple[str, ...]
 
 
-async def odd_world(folder: Path, people: int, chance: Random) -> OddWorld:
-    """Makes it; the store is in the folder."""
+async def odd_world(folder: Path, people: int, chance: Random, *, wrong: bool = True) -> OddWorld:
+    """Makes it; the store is in the folder. Without `wrong`, the records are as they should be."""
     records: dict[str, list[Record]] = {name: [] for name in KINDS}
     for n in range(people):
         for record in _person(n, chance):
@@ -98,7 +98,7 @@ async def odd_world(folder: Path, people: int, chance: Random) -> OddWorld:
         customers.append(found.id)
     # cached, so that who comes into which batch does not depend on when a database answers
     await identity.customers(customers)
-    for source in sources.values():
+    for source in sources.values() if wrong else ():
         source.records = [_odd(record, chance) for record in source.records]
     return OddWorld(engine, sources, tuple(customers))
 
