@@ -30,7 +30,7 @@ _KINDS: dict[type[Activity], RecordKind] = {
 }
 
 
-class Place(msgspec.Struct, frozen=True, order=True, array_like=True):
+class Place(msgspec.Struct, frozen=True, gc=False, order=True, array_like=True):
     """Where a record stands in a merged stream; larger is newer. `at` is in microseconds since 1970."""
 
     at: int
@@ -49,7 +49,7 @@ class Place(msgspec.Struct, frozen=True, order=True, array_like=True):
         return base64.urlsafe_b64encode(msgspec.json.encode(self)).decode().rstrip("=")
 
 
-class Slice(msgspec.Struct, frozen=True, kw_only=True):
+class Slice(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """One page of a connection. `partial` names sources that should have contributed and could not."""
 
     records: tuple[Activity, ...] = ()

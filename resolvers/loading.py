@@ -30,7 +30,7 @@ _TURNS = 4
 """Turns of the event loop that a batch stays open: the fields of a list's objects begin later than those of a lone object."""
 
 
-class Outcome(msgspec.Struct, Generic[T], frozen=True, kw_only=True):
+class Outcome(msgspec.Struct, Generic[T], frozen=True, gc=False, kw_only=True):
     """What came back, or why nothing did."""
 
     value: T | None = None
