@@ -25,7 +25,7 @@ class RecordKind(StrEnum):
 
 
 class _Struct(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """Frozen, keyword-only. Records hold no cycles, and a cache may hold very many: the garbage collector does not look at them."""
+    """Frozen, keyword-only. Records hold no cycles, and a cache may hold very many: the garbage collector never looks at them."""
 
 
 class Record(_Struct, frozen=True, kw_only=True):
