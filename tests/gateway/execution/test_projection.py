@@ -138,6 +138,27 @@ async def test_sound_data_is_projected_as_graphql_core_would() -> None:
     assert len(plans) > 0
 
 
+async def test_sound_data_below_the_root_is_never_walked_field_by_field() -> None:
+    walked: list[str] = []
+
+    class Watched(CompiledExecutor):
+        def execute_field(self, parent_type: Any, *rest: Any) -> Any:
+            walked.append(parent_type.name)
+            return super().execute_field(parent_type, *rest)
+
+    node = parse(FULL)
+    variables = {"yes": True, "no": False}
+    await execute(
+        SCHEMA,
+        node,
+        context_value=box(inner=box()),
+        variable_values=variables,
+        executor_class=Watched,
+        plans=Plans(node, after=0),
+    )  # type: ignore[misc]
+    assert walked == ["Query", "Query"]
+
+
 @pytest.mark.parametrize(
     "wrong",
     [
