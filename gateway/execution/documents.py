@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from graphql import (
     DocumentNode,
+    FragmentDefinitionNode,
     GraphQLError,
     GraphQLInputObjectType,
     GraphQLSchema,
@@ -40,6 +42,7 @@ class Operation:
     node: OperationDefinitionNode
     measure: measures.Measure
     plans: Plans
+    fragments: Mapping[str, FragmentDefinitionNode]
 
 
 @dataclass(slots=True)
@@ -109,7 +112,8 @@ class Documents:
             measure.check(self._limits)
         except GraphQLError as error:
             raise BadDocument([error]) from None
-        return Operation(document, node, measure, plans)
+        fragments = {d.name.value: d for d in document.definitions if isinstance(d, FragmentDefinitionNode)}
+        return Operation(document, node, measure, plans, fragments)
 
     def _validate(self, document: DocumentNode) -> None:
         try:

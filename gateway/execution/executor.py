@@ -3,20 +3,61 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable
-from typing import Any
+from typing import Any, cast
 
-from graphql import GraphQLObjectType
-from graphql.execution.collect_fields import FieldDetailsList, GroupedFieldSet
-from graphql.execution.values import get_argument_values
+from graphql import (
+    ExecutionResult,
+    GraphQLObjectType,
+    GraphQLSchema,
+    default_field_resolver,
+    default_type_resolver,
+)
+from graphql.execution.collect_fields import FieldDetailsList, FragmentDetails, GroupedFieldSet
+from graphql.execution.values import VariableValues, get_argument_values
 from graphql.pyutils import Path, gather_with_cancel
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 
+from gateway.execution.documents import Operation
 from gateway.execution.plan import Plan, Plans, Selections, Step, key, planned
 from gateway.execution.prepared import Arguments
 from gateway.execution.projection import Projector
 from resolvers.loading import Wanted, finished
 
 Waiting = list[tuple[Step, Arguments, Wanted]]
+
+
+async def executed(
+    schema: GraphQLSchema,
+    operation: Operation,
+    variables: VariableValues,
+    context: Any,
+    *,
+    compiled: bool = True,
+) -> ExecutionResult:
+    """Runs an operation with variables that were coerced before. What `graphql.execute` does, less what is known already."""
+    executor = CompiledExecutor(
+        schema,
+        dict(operation.fragments),
+        {name: FragmentDetails(fragment) for name, fragment in operation.fragments.items()},
+        None,
+        context,
+        operation.node,
+        variables,
+        default_field_resolver,
+        default_type_resolver,
+        default_field_resolver,
+        plans=operation.plans if compiled else None,
+    )
+    try:
+        result = executor.execute_operation()
+        answer = result if isinstance(result, ExecutionResult) else await cast("Awaitable[Any]", result)
+        assert isinstance(
+            answer, ExecutionResult
+        )  # nothing is delivered incrementally: the schema has no @defer
+        return answer
+    finally:
+        # it refers to itself through its helpers, and would hold the whole answer until the garbage collector comes
+        executor.async_helpers = None  # type: ignore[assignment]
 
 
 class CompiledExecutor(StrawberryGraphQLCoreExecutionContext):
