@@ -6,6 +6,7 @@ import asyncio
 import ipaddress
 import socket
 import ssl
+import time
 from collections.abc import Callable
 
 import httpx
@@ -24,16 +25,16 @@ Lookup = Callable[[str, int], asyncio.Future[list[str]]]
 class Names:
     """Addresses of hosts. Callers at the same time share one question; an answer is kept for a minute, a failure is not."""
 
-    def __init__(self, lookup: Lookup | None = None) -> None:
+    def __init__(self, lookup: Lookup | None = None, clock: Callable[[], float] = time.monotonic) -> None:
         """`lookup(host, port)` asks the resolver of the machine if it is not given."""
-        self._lookup = lookup or _asked
+        self._lookup, self._clock = lookup or _asked, clock
         self._kept: dict[tuple[str, int], tuple[float, asyncio.Future[list[str]]]] = {}
 
     async def addresses(self, host: str, port: int) -> list[str]:
         """At least one address, in the order in which to try. Raises OSError."""
         if _is_address(host):
             return [host]
-        now = asyncio.get_running_loop().time()
+        now = self._clock()
         until, found = self._kept.get((host, port), (0.0, None))
         if found is None or until <= now:
             if len(self._kept) >= _MOST_NAMES:

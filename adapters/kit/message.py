@@ -122,14 +122,16 @@ class Address:
         if (
             self._prefix is None
             or "/." in path
-            or (query and "?" in path)
+            or (params and "?" in path)
             or len(path) + len(query) > _LONG
             or not _UNCHANGED.issuperset(path)
         ):
-            # httpx drops a query in `path` for any value of `params` but None
-            return httpx.URL(self._base + path, params=params or None).raw_path.decode("ascii")
+            url = self._base + path
+            # httpx drops a query in the URL where it is given `params`, be they None
+            whole = httpx.URL(url, params=params) if params else httpx.URL(url)
+            return whole.raw_path.decode("ascii")
         target = f"{self._prefix}{path}" if path[:1] == "/" or self._prefix else f"/{path}"
-        return f"{target}?{query}" if query else target
+        return f"{target}?{query}" if params else target
 
 
 def written(request: Request) -> bytes:
