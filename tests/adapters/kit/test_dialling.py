@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import shutil
 import socket
 import ssl
-import subprocess
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
@@ -23,7 +21,7 @@ from adapters.kit.dialling import Dialler, Names
 from adapters.kit.http import SourceClient, _tls
 from adapters.kit.message import Address, Answer, Origin, Request
 from adapters.kit.wire import Wire
-from tests.adapters.kit.conftest import LoopbackServer, answer
+from tests.adapters.kit.conftest import LoopbackServer, answer, served
 
 PATIENT = 30.0
 Open = Callable[[Dialler, Origin], Awaitable[Connection]]
@@ -67,7 +65,7 @@ async def open_() -> AsyncIterator[Open]:
     yield opening
     for connection in opened:
         connection.abort()
-    while not all(connection.ended for connection in opened):
+    for _ in range(5):  # the event loop closes sockets in its next turns
         await asyncio.sleep(0)
 
 
@@ -141,7 +139,9 @@ async def test_the_machines_resolver() -> None:
 
 
 async def test_every_address_gets_its_turn(server: LoopbackServer, open_: Open) -> None:
-    resolver = _resolver(shop=["127.0.0.2", "127.0.0.3", "127.0.0.4", "127.0.0.1"])  # nobody listens at the others
+    resolver = _resolver(
+        shop=["127.0.0.2", "127.0.0.3", "127.0.0.4", "127.0.0.1"]
+    )  # nobody listens at the others
     connection = await open_(Dialler(PATIENT, _tls, Names(resolver)), _named(server, "shop"))
     assert connection.fit()
 
@@ -214,24 +214,6 @@ class Secure:
         return await wire(Request("GET", origin, "/x", {}, b"", True), time.monotonic() + PATIENT, 10**6)
 
 
-@pytest.fixture(scope="module")
-def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A key and a certificate of its own for `right.example`, in one file."""
-    openssl = shutil.which("openssl")
-    if openssl is None:
-        pytest.skip("needs the openssl command to make a certificate")
-    folder = tmp_path_factory.mktemp("tls")
-    key, made = folder / "key.pem", folder / "certificate.pem"
-    subprocess.run(
-        [openssl, "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2",
-         "-subj", "/CN=right.example", "-addext", "subjectAltName=DNS:right.example", "-keyout", key, "-out", made],
-        check=True, capture_output=True,
-    )  # fmt: skip
-    both = folder / "both.pem"
-    both.write_bytes(made.read_bytes() + key.read_bytes())
-    return both
-
-
 @pytest_asyncio.fixture
 async def secure(certificate: Path) -> AsyncIterator[Secure]:
     named: list[str | None] = []
@@ -260,7 +242,9 @@ async def test_tls_with_the_right_name(secure: Secure) -> None:
     await wire.aclose()
 
 
-@pytest.mark.parametrize(("host", "trusting"), [("wrong.example", True), ("right.example", False), ("127.0.0.1", True)])
+@pytest.mark.parametrize(
+    ("host", "trusting"), [("wrong.example", True), ("right.example", False), ("127.0.0.1", True)]
+)
 async def test_tls_with_a_wrong_name_or_of_nobody_known(secure: Secure, host: str, trusting: bool) -> None:
     wire = secure.wire(trusting=trusting)
     with pytest.raises(httpx.ConnectError):
@@ -281,12 +265,11 @@ async def test_a_source_of_unknown_authority_is_unavailable(secure: Secure) -> N
 async def test_a_handshake_that_stalls() -> None:
     async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.read()
-        writer.close()
 
-    mute = await asyncio.start_server(connected, "127.0.0.1", 0)
-    async with mute:
-        url = f"https://127.0.0.1:{mute.sockets[0].getsockname()[1]}"
-        client = SourceClient("shop", url, AdapterSettings(retries=0, connect_timeout=0.2))
+    async with served(connected) as port:
+        client = SourceClient(
+            "shop", f"https://127.0.0.1:{port}", AdapterSettings(retries=0, connect_timeout=0.2)
+        )
         with pytest.raises(SourceTimeout):
             await client.send("read", "GET", "/", Call(deadline=time.monotonic() + PATIENT))
         await client.aclose()

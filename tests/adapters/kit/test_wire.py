@@ -22,7 +22,7 @@ from adapters.kit.dialling import Dialler
 from adapters.kit.http import Answer, SourceClient, _tls
 from adapters.kit.message import Address, Request
 from adapters.kit.wire import Wire
-from tests.adapters.kit.conftest import Asked, LoopbackServer, answer
+from tests.adapters.kit.conftest import Asked, LoopbackServer, answer, loopback, served
 
 PATIENT = 30.0
 MEGABYTE = 1_000_000
@@ -303,11 +303,9 @@ async def test_a_long_request_that_is_read_slowly(make: Make) -> None:
             await reader.readexactly(MEGABYTE)
             await asyncio.sleep(0.1)
         writer.write(answer(body=BODY))
-        writer.close()
 
-    slow = await asyncio.start_server(connected, "127.0.0.1", 0, limit=65_536)
-    async with slow:
-        client = make(f"http://127.0.0.1:{slow.sockets[0].getsockname()[1]}", read_timeout=0.9)
+    async with served(connected) as port:
+        client = make(f"http://127.0.0.1:{port}", read_timeout=0.9)
         got = await client.send("write", "POST", "/x", _call(), content=bytes(20 * MEGABYTE))
     assert got.body == BODY
 
@@ -321,12 +319,10 @@ async def test_an_answer_before_the_request_was_read(make: Make) -> None:
         writer.write(answer(body=BODY))
         await writer.drain()
         await done.wait()
-        writer.close()
 
     done = asyncio.Event()
-    hasty = await asyncio.start_server(connected, "127.0.0.1", 0, limit=65_536)
-    async with hasty:
-        client = make(f"http://127.0.0.1:{hasty.sockets[0].getsockname()[1]}")
+    async with served(connected) as port:
+        client = make(f"http://127.0.0.1:{port}")
         for _ in range(2):
             got = await client.send("write", "POST", "/x", _call(), content=bytes(20 * MEGABYTE))
             assert got.body == BODY
@@ -530,8 +526,7 @@ async def test_idle_connections_are_closed_after_a_while(server: LoopbackServer)
     wire = Wire(Dialler(PATIENT, _tls), read_timeout=PATIENT, most=5, kept_idle=0.2)
     for _ in range(2):
         await asyncio.gather(*(ask() for _ in range(5)))
-        while server.open_connections:  # the test's own time limit is the bound
-            await asyncio.sleep(0.01)
+        await server.left(0)
     assert server.most_connections == 5
     assert len(server.asked) == 10
     await wire.aclose()
@@ -543,19 +538,16 @@ async def test_connections_to_another_server_make_room(server: LoopbackServer) -
         return await wire(request, time.monotonic() + PATIENT, 1000)
 
     server.behave = _right
-    other = LoopbackServer(behave=_right)
-    listening = await asyncio.start_server(other.connected, "127.0.0.1", 0)
-    other.url = f"http://127.0.0.1:{listening.sockets[0].getsockname()[1]}"
     wire = Wire(Dialler(PATIENT, _tls), read_timeout=PATIENT, most=2)
-    for _ in range(3):
-        for url in (server.url, other.url):
-            await asyncio.gather(ask(url), ask(url))
-        while server.open_connections + other.open_connections > 2:
-            await asyncio.sleep(0.01)
-    assert (len(server.asked), len(other.asked)) == (6, 6)
-    listening.close()
+    async with loopback() as other:
+        other.behave = _right
+        for _ in range(3):
+            await asyncio.gather(ask(server.url), ask(server.url))
+            await other.left(0)
+            await asyncio.gather(ask(other.url), ask(other.url))
+            await server.left(0)
+        assert (len(server.asked), len(other.asked)) == (6, 6)
     await wire.aclose()
-    await other.hang_up()
 
 
 async def test_closing_ends_calls_under_way(server: LoopbackServer, make: Make) -> None:
