@@ -336,20 +336,24 @@ async def test_an_answer_before_the_request_was_read(make: Make) -> None:
 
 async def test_two_answers_to_one_request(server: LoopbackServer, make: Make) -> None:
     async def behave(asked: Asked, writer: asyncio.StreamWriter) -> None:
+        connections.add(writer)
         writer.write(_own(asked) + surplus)
         await writer.drain()
 
+    connections: set[asyncio.StreamWriter] = set()
     server.behave = behave
     client = make()
     for surplus in (STRANGER, STRANGER[:20], b"x", b"\r\n" + STRANGER, STRANGER * 50):  # noqa: B007
         for id in ("1", "2", "3"):
             assert await _get(client, id) == id
+    assert len(connections) == len(server.asked) == 15  # the rest of a second answer may still be on its way
 
 
 async def test_a_second_answer_that_comes_later(server: LoopbackServer, make: Make) -> None:
     sent = asyncio.Event()
 
     async def behave(asked: Asked, writer: asyncio.StreamWriter) -> None:
+        connections.add(writer)
         writer.write(_own(asked))
         await writer.drain()
         await first.wait()
@@ -357,6 +361,7 @@ async def test_a_second_answer_that_comes_later(server: LoopbackServer, make: Ma
         await writer.drain()
         sent.set()
 
+    connections: set[asyncio.StreamWriter] = set()
     server.behave = behave
     client = make()
     for id in ("1", "2", "3"):
@@ -365,6 +370,8 @@ async def test_a_second_answer_that_comes_later(server: LoopbackServer, make: Ma
         assert await _get(client, id) == id
         first.set()
         await sent.wait()
+        await asyncio.sleep(0.05)  # the client's side hears of it
+    assert len(connections) == 3
 
 
 async def test_bytes_that_lie_unread_on_a_kept_connection(make: Make) -> None:
