@@ -8,6 +8,7 @@ from collections.abc import AsyncIterable
 import httpx
 
 _GZIP = 16 + zlib.MAX_WBITS
+_MOST_MEMBERS = 1000
 
 
 class Overweight(Exception):
@@ -21,7 +22,7 @@ class Undecodable(Exception):
 class Body:
     """A body that comes in pieces. Raises Overweight or Undecodable as soon as a piece shows it."""
 
-    __slots__ = ("_bytes", "_inflater", "_limit", "_zipped")
+    __slots__ = ("_bytes", "_inflater", "_limit", "_members", "_zipped")
 
     def __init__(self, encoding: str, limit: int) -> None:
         """`encoding` is the answer's Content-Encoding, `limit` the most bytes that the inflated body may have."""
@@ -31,6 +32,7 @@ class Body:
             raise Undecodable("a content-encoding that was not asked for")
         self._bytes = bytearray()
         self._limit = limit
+        self._members = 0
         self._inflater: zlib._Decompress | None = None
 
     def feed(self, piece: bytes) -> None:
@@ -53,6 +55,9 @@ class Body:
         while piece and len(self._bytes) <= self._limit:
             if self._inflater is None or self._inflater.eof:
                 self._inflater = zlib.decompressobj(_GZIP)
+                self._members += 1
+                if self._members > _MOST_MEMBERS:  # each costs a copy of what follows it
+                    raise Undecodable("too many gzip members")
             try:
                 self._bytes += self._inflater.decompress(piece, self._limit - len(self._bytes) + 1)
             except zlib.error as error:

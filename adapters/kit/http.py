@@ -73,7 +73,7 @@ class SourceClient:
         self._auth = auth
         self._headers = {**_HEADERS, **{name.lower(): value for name, value in (headers or {}).items()}}
         self._signature: dict[str, str] = {}
-        if isinstance(auth, HeaderAuth):  # known beforehand, so no flow is needed
+        if type(auth) is HeaderAuth:  # known beforehand, so no flow is needed
             self._auth, self._signature = None, dict([auth.header()])
         self._given_transport = transport
         self._address: Address | None = None

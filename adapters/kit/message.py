@@ -46,6 +46,10 @@ class Request(NamedTuple):
     content: bytes
     repeatable: bool
 
+    def __repr__(self) -> str:
+        """Without what could be personal or secret, which is nearly everything."""
+        return f"Request({self.method}, {self.origin.netloc})"
+
     @property
     def url(self) -> str:
         """The whole address."""
@@ -58,6 +62,9 @@ class Answer(msgspec.Struct, frozen=True):
     status: int
     headers: Mapping[str, str]
     body: bytes
+
+    def __repr__(self) -> str:
+        return f"Answer({self.status}, {len(self.body)} bytes)"
 
 
 class Exchange(Protocol):
@@ -135,8 +142,10 @@ class Address:
 
 
 def written(request: Request) -> bytes:
-    """The request in HTTP/1.1. Raises httpx.LocalProtocolError for a header that must not be sent, without quoting it."""
+    """The request in HTTP/1.1. Raises httpx.LocalProtocolError for what must not be sent, without quoting it."""
     headers = request.headers
+    if not _TOKEN.issuperset(request.method):
+        raise httpx.LocalProtocolError("a method has characters that must not be sent")
     lines = [f"{request.method} {request.target} HTTP/1.1"]
     if "host" not in headers:
         lines.append(f"host: {request.origin.netloc}")

@@ -21,7 +21,7 @@ from pydantic import SecretStr, ValidationError
 from adapters.base import AdapterSettings, Call
 from adapters.errors import SourceAuthFailed, SourceRejected, SourceTimeout, SourceUnavailable
 from adapters.kit import http as kit_http
-from adapters.kit.auth import bearer
+from adapters.kit.auth import HeaderAuth, bearer
 from adapters.kit.http import SourceClient
 from tests.adapters.kit.conftest import Asked, LoopbackServer, answer, loopback
 
@@ -169,6 +169,20 @@ async def test_a_token_is_not_asked_for_twice(server: LoopbackServer) -> None:
     with pytest.raises(SourceUnavailable):
         await _get(client)
     assert [asked.target for asked in server.asked] == ["/token", "/things/7", "/token"]
+    await client.aclose()
+
+
+async def test_a_flow_of_ones_own_on_top_of_a_header(server: LoopbackServer) -> None:
+    class Dated(HeaderAuth):
+        def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
+            request.headers["x-date"] = "today"
+            yield from super().auth_flow(request)
+
+    server.behave = _right
+    client = SourceClient("shop", server.url, _settings(), auth=Dated(SecretStr(SECRET), header="X-Key"))
+    assert await _get(client) == "7"
+    assert server.asked[0].headers["x-date"] == "today"
+    assert server.asked[0].headers["x-key"] == SECRET
     await client.aclose()
 
 

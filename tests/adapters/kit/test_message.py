@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from adapters.kit.message import Address, Headers, Origin, Request, written
+from adapters.kit.message import Address, Answer, Headers, Origin, Request, written
 
 BASES = [
     "http://h",
@@ -82,6 +82,18 @@ def test_a_request_as_it_is_sent() -> None:
     assert b"content-length: 0\r\n" in written(_request({}, content=b""))
     assert b"content-length" not in written(_request({}, "GET", b""))
     assert written(_request({"host": "other"})).count(b"host:") == 1
+
+
+def test_a_method_is_one_word() -> None:
+    for method in ("GET / HTTP/1.1\r\nx: y\r\n\r\nGET", "GET /", "GÉT"):
+        with pytest.raises(httpx.LocalProtocolError):
+            written(_request({}, method))
+
+
+def test_nothing_personal_or_secret_shows() -> None:
+    request = Request("GET", Origin("http", "h", 81, "h:81"), "/ada", {"authorization": "k3y"}, b"ada", True)
+    shown = f"{request!r} {Answer(200, {'set-cookie': 'k3y'}, b'ada')!r}"
+    assert shown == "Request(GET, h:81) Answer(200, 3 bytes)"
 
 
 @given(

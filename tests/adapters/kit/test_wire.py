@@ -108,7 +108,7 @@ async def test_answers_of_all_kinds(
             writer.write(sent[start : start + size])
             await writer.drain()
             await asyncio.sleep(0)
-        if not kept:
+        if not kept and b"content-length" not in sent:
             writer.close()
 
     connections: set[asyncio.StreamWriter] = set()
@@ -117,6 +117,15 @@ async def test_answers_of_all_kinds(
     assert await _get(client) == "7"
     assert await _get(client) == "7"
     assert len(connections) == (1 if kept else 2)
+
+
+async def test_trailers_and_interim_headers_are_no_headers(server: LoopbackServer, make: Make) -> None:
+    server.answers(
+        b"HTTP/1.1 103 Early\r\nx-interim: 1\r\n\r\n"
+        + b"HTTP/1.1 200 OK\r\nx-own: 1\r\ntransfer-encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\nx-trailer: 1\r\n\r\n"
+    )
+    got = await make().send("read", "GET", "/x", _call())
+    assert dict(got.headers) == {"x-own": "1", "transfer-encoding": "chunked"}
 
 
 @pytest.mark.parametrize(
@@ -202,6 +211,14 @@ async def test_gzip_cut_off_by_the_end_of_the_connection(server: LoopbackServer,
 
     server.behave = behave
     assert await _failure(make()) is BadPayload
+
+
+async def test_gzip_in_ever_more_members(server: LoopbackServer, make: Make) -> None:
+    server.behave, sent = _endless(
+        b"HTTP/1.1 200 OK\r\ncontent-encoding: gzip\r\n\r\n", gzip.compress(b"") * 1000, 200 * MEGABYTE
+    )
+    assert await _failure(make()) is BadPayload
+    assert sent[0] < 20 * MEGABYTE
 
 
 async def _right(asked: Asked, writer: asyncio.StreamWriter) -> None:
@@ -425,6 +442,7 @@ async def test_a_call_cancelled_in_the_middle_of_its_answer(server: LoopbackServ
         assert await following == "2"
         with pytest.raises(asyncio.CancelledError):
             await cancelled
+        await server.left(1)  # what the cancelled call used has ended
 
 
 async def test_a_thousand_calls_over_twenty_connections(server: LoopbackServer, make: Make) -> None:
