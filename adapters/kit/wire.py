@@ -44,11 +44,8 @@ class Wire:
             except (httpx.RemoteProtocolError, httpx.NetworkError):
                 if not (request.repeatable and connection.silent):
                     raise
-        left = deadline - time.monotonic()
-        if left <= 0:
-            raise TimeoutError
         self._make_room()
-        connection = await self._dialler.open(request.origin, left, self._lost)
+        connection = await self._dialler.open(request.origin, deadline - time.monotonic(), self._lost)
         if not connection.ended:
             self._open.add(connection)
         return await self._ask(connection, request, data, deadline, limit)
