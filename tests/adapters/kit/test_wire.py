@@ -442,7 +442,27 @@ async def test_a_call_cancelled_in_the_middle_of_its_answer(server: LoopbackServ
         assert await following == "2"
         with pytest.raises(asyncio.CancelledError):
             await cancelled
-        await server.left(1)  # what the cancelled call used has ended
+
+
+async def test_who_gives_up_ends_the_connection(make: Make) -> None:
+    async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        arrived.set()
+        await reader.read()
+        ended.set()
+
+    arrived, ended = asyncio.Event(), asyncio.Event()
+    async with served(connected) as port:
+        url = f"http://127.0.0.1:{port}"
+        call = asyncio.ensure_future(_get(make(url)))
+        await arrived.wait()
+        call.cancel()
+        await ended.wait()
+        with pytest.raises(asyncio.CancelledError):
+            await call
+        ended.clear()
+        assert await _failure(make(url, read_timeout=0.1)) is SourceTimeout
+        await ended.wait()
 
 
 async def test_a_thousand_calls_over_twenty_connections(server: LoopbackServer, make: Make) -> None:
