@@ -10,9 +10,13 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
 import pytest_asyncio
+
+from adapters.base import AdapterSettings
+from adapters.kit.http import SourceClient
 
 
 @dataclass
@@ -25,6 +29,8 @@ class Asked:
     body: bytes
 
 
+PATIENT = 30.0
+Make = Callable[..., SourceClient]
 Behave = Callable[[Asked, asyncio.StreamWriter], Awaitable[None]]
 
 
@@ -150,6 +156,23 @@ async def loopback() -> AsyncIterator[LoopbackServer]:
 async def server() -> AsyncIterator[LoopbackServer]:
     async with loopback() as behaving:
         yield behaving
+
+
+@pytest_asyncio.fixture
+async def make(server: LoopbackServer) -> AsyncIterator[Make]:
+    """Makes clients of the server and closes them afterwards."""
+    made: list[SourceClient] = []
+
+    def client(base_url: str | None = None, **changed: Any) -> SourceClient:
+        settings = AdapterSettings(
+            **({"retries": 0, "call_timeout": PATIENT, "read_timeout": PATIENT} | changed)
+        )
+        made.append(SourceClient("shop", base_url or server.url, settings))
+        return made[-1]
+
+    yield client
+    for one in made:
+        await one.aclose()
 
 
 @pytest.fixture(scope="session")
