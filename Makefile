@@ -82,7 +82,7 @@ schema: install  ## write schema.graphql from the code
 	@$(BIN)/c360 export-schema --output schema.graphql
 
 lock:  ## requirements.lock from pyproject.toml (needs uv)
-	uv pip compile pyproject.toml --extra postgres --extra redis --extra training --group dev --universal --python-version 3.11 \
+	uv pip compile pyproject.toml --extra http2 --extra postgres --extra redis --extra training --group dev --universal --python-version 3.11 \
 	  --generate-hashes --no-header --no-annotate --no-emit-index-url -q -o requirements.lock
 	printf 'pyspark>=4.0,<5\n' | uv pip compile - --universal --python-version 3.11 \
 	  --generate-hashes --no-header --no-annotate --no-emit-index-url -q -o requirements-spark.lock
