@@ -21,7 +21,7 @@ class Connection(asyncio.Protocol):
     def __init__(self, origin: Origin, lost: Callable[[Connection], None]) -> None:
         """`lost` hears of the connection's end."""
         self.origin = origin
-        self.idle_since = 0.0
+        self._idle_since = 0.0
         self.silent = True
         """Not a byte has come since the last request was sent."""
         self.reusable = False
@@ -64,6 +64,14 @@ class Connection(asyncio.Protocol):
         What lies in the socket unread would be taken for the answer to the next request.
         """
         return not self._transport.is_closing() and not self._poll.poll(0)
+
+    def rest(self) -> None:
+        """From now on it is idle."""
+        self._idle_since = self._loop.time()
+
+    def idle_for(self) -> float:
+        """Seconds since then."""
+        return self._loop.time() - self._idle_since
 
     def abort(self) -> None:
         """Ends the connection at once."""

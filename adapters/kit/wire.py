@@ -80,34 +80,31 @@ class Wire:
 
     def _take(self, origin: Origin) -> Connection | None:
         """A kept connection to this very origin that may be used at once."""
-        oldest = asyncio.get_running_loop().time() - self._kept_idle
         for place in range(len(self._idle) - 1, -1, -1):
             connection = self._idle[place]
             if connection.origin != origin:
                 continue
             del self._idle[place]
-            if connection.idle_since > oldest and connection.fit():
+            if connection.idle_for() < self._kept_idle and connection.fit():
                 return connection
             connection.abort()
         return None
 
     def _keep(self, connection: Connection) -> None:
-        loop = asyncio.get_running_loop()
-        connection.idle_since = loop.time()
+        connection.rest()
         self._idle.append(connection)
         if self._sweep is None:
-            self._sweep = loop.call_later(self._kept_idle, self._end_idle)
+            self._sweep = asyncio.get_running_loop().call_later(self._kept_idle, self._end_idle)
 
     def _end_idle(self) -> None:
         """Ends what was idle too long, and looks again when the next could be."""
-        loop = asyncio.get_running_loop()
-        oldest = loop.time() - self._kept_idle
-        for connection in [each for each in self._idle if each.idle_since <= oldest]:
+        for connection in [each for each in self._idle if each.idle_for() >= self._kept_idle]:
             self._idle.remove(connection)
             connection.abort()
         self._sweep = None
         if self._idle:
-            self._sweep = loop.call_at(self._idle[0].idle_since + self._kept_idle, self._end_idle)
+            left = max(0.001, self._kept_idle - self._idle[0].idle_for())
+            self._sweep = asyncio.get_running_loop().call_later(left, self._end_idle)
 
     def _make_room(self) -> None:
         """Connections kept to another origin count too."""
