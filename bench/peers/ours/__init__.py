@@ -1,0 +1,1 @@
+"""This gateway as it is shipped, on the sources of the benchmark."""
