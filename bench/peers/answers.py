@@ -82,11 +82,12 @@ def difference(found: Any, expected: Any, place: str = "data") -> str | None:
 
 
 def _plain(value: Any) -> Any:
-    """Connections become lists, and times in UTC are written with a Z."""
+    """Connections become lists, times in UTC are written with a Z, a contact below a customer is part of them."""
     if isinstance(value, dict):
         if value.keys() == {"nodes"}:
             return [_plain(item) for item in value["nodes"]]
-        return {name: _time(item) if name == "at" else _plain(item) for name, item in value.items()}
+        found = {name: _time(item) if name == "at" else _plain(item) for name, item in value.items()}
+        return {**found.pop("contact"), **found} if isinstance(found.get("contact"), dict) else found
     return [_plain(item) for item in value] if isinstance(value, list) else value
 
 
