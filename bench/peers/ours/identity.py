@@ -11,13 +11,13 @@ from pydantic import SecretStr
 
 from adapters.base import KeyType, MatchKey
 from bench.peers import data
+from bench.peers.ours import SECRET
 from gateway import migrations
 from resolvers.identity.members import Ref
 from resolvers.identity.store import Edge, IdentityStore, NewLinks, Verdict
 from resolvers.identity.tokens import Tokens
 
 SOURCES = ("crm", "shop", "support", "mail")
-SECRET = "a-secret-of-the-bench-that-is-long-enough"
 _PAGE = 100
 
 

@@ -7,14 +7,13 @@ import asyncio
 from typing import Any
 from urllib.parse import urlsplit
 
-from bench.peers.ours.identity import SECRET, SOURCES
+from bench.peers.ours import KEY, SECRET
+from bench.peers.ours.identity import SOURCES
 from bench.peers.ours.sources import ADAPTERS
 from gateway import telemetry
 from gateway.commands.serve import running
 from gateway.serving import stop_signals
 from gateway.settings import Settings, SettingsError, validate
-
-KEY = "a-key-of-the-bench-that-is-long-enough"
 
 
 def settings(map_file: str, stub: str) -> Settings:
