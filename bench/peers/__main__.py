@@ -28,9 +28,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = _parser()
     options = parser.parse_args(arguments)
     if options.customers < LEAST_CUSTOMERS:
-        parser.error(f"--customers must be at least {LEAST_CUSTOMERS}: with fewer, caches would answer for the sources")
+        parser.error(
+            f"--customers must be at least {LEAST_CUSTOMERS}: with fewer, caches would answer for the sources"
+        )
     if len(os.sched_getaffinity(0)) < 2:
-        print("this needs two cores, one for the server and one for load and sources; here is one", file=sys.stderr)
+        print(
+            "this needs two cores, one for the server and one for load and sources; here is one",
+            file=sys.stderr,
+        )
         return 2
     names = list(dict.fromkeys(options.server or ALL))
     plan = measure.Plan(
@@ -71,7 +76,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m bench.peers", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+        prog="python -m bench.peers",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--server", action="append", choices=list(ALL), help="only this one; may be repeated")
     parser.add_argument("--query", action="append", choices=["A", "B"])

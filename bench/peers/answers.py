@@ -92,7 +92,9 @@ def _plain(value: Any) -> Any:
 
 
 def _time(value: Any) -> Any:
-    return value.removesuffix("+00:00") + "Z" if isinstance(value, str) and value.endswith("+00:00") else value
+    return (
+        value.removesuffix("+00:00") + "Z" if isinstance(value, str) and value.endswith("+00:00") else value
+    )
 
 
 def _first(value: Any) -> Any:

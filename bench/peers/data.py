@@ -1,4 +1,4 @@
-"""The customers of the benchmark: what each source holds of whom, and what a right answer says; all of it follows from the seed."""
+"""The benchmark's customers: what each source holds of whom, and what a right answer says; all of it follows from the seed."""
 
 from __future__ import annotations
 
@@ -19,11 +19,27 @@ LIST_ORDERS, LIST_TICKETS, LIST_EVENTS = 10, 5, 5
 LEAVES = {"A": 835, "B": LIST * 92}
 """Scalars and nulls in a right answer."""
 
-_GIVEN = tuple("Ada Ben Cem Dana Emil Fenja Gül Hanna Igor Jana Kai Lea Malik Nora Olaf Pia Quirin Ria Sven Tara".split())
-_FAMILY = tuple("Adler Brandt Çelik Dietz Ebert Franke Günther Haas Işık Jansen Kowalski Lorenz Möller Novak".split())
-_CITIES = (("Berlin", "10115"), ("Köln", "50667"), ("Hamburg", "20095"), ("München", "80331"), ("Leipzig", "04109"))
+_GIVEN = tuple(
+    "Ada Ben Cem Dana Emil Fenja Gül Hanna Igor Jana Kai Lea Malik Nora Olaf Pia Quirin Ria Sven Tara".split()
+)
+_FAMILY = tuple(
+    "Adler Brandt Çelik Dietz Ebert Franke Günther Haas Işık Jansen Kowalski Lorenz Möller Novak".split()
+)
+_CITIES = (
+    ("Berlin", "10115"),
+    ("Köln", "50667"),
+    ("Hamburg", "20095"),
+    ("München", "80331"),
+    ("Leipzig", "04109"),
+)
 _GOODS = tuple("Lamp Chair Table Shelf Carpet Mirror Vase Clock Blanket Basket Kettle Pan Bowl Tray".split())
-_SUBJECTS = ("Where is my parcel?", "The lamp flickers", "Wrong size", "Invoice is missing", "Please change my address")
+_SUBJECTS = (
+    "Where is my parcel?",
+    "The lamp flickers",
+    "Wrong size",
+    "Invoice is missing",
+    "Please change my address",
+)
 _CAMPAIGNS = ("Spring sale", "New arrivals", "Your basket", "Members' week", "Autumn letter")
 _LAST = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
@@ -155,7 +171,9 @@ def whole(one: Person) -> Record:
 
 def short(one: Person) -> Record:
     """One customer of the right answer to query B."""
-    contact = {name: one.contact[name] for name in ("id", "displayName", "givenName", "familyName", "language")}
+    contact = {
+        name: one.contact[name] for name in ("id", "displayName", "givenName", "familyName", "language")
+    }
     return {
         **contact,
         "emailAddresses": [{"value": e["value"]} for e in one.contact["emailAddresses"]],

@@ -27,7 +27,9 @@ def folder(peer: str) -> Path:
 def install(peer: str) -> Path:
     """The peer's folder with its packages and its files as they are now. Raises Missing."""
     if peer == "tailcall" and (platform.machine() != "x86_64" or sys.platform != "linux"):
-        raise Missing(f"its program is for Linux on x86-64, and this is {sys.platform} on {platform.machine()}")
+        raise Missing(
+            f"its program is for Linux on x86-64, and this is {sys.platform} on {platform.machine()}"
+        )
     for program in ("npm", "node"):
         if shutil.which(program) is None:
             raise Missing(f"{program} is not installed: install Node.js 20 or newer, then run this again")

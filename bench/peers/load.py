@@ -183,7 +183,9 @@ class Reader:
         first, *lines = bytes(self._buffer[:end]).split(b"\r\n")
         if first.split(b" ")[1] != b"200":
             raise Failed(f"{first.decode('latin-1')}: {bytes(self._buffer[end + 4 : end + 304])!r}")
-        headers = {name.strip().lower(): value.strip() for name, _, value in (n.partition(b":") for n in lines)}
+        headers = {
+            name.strip().lower(): value.strip() for name, _, value in (n.partition(b":") for n in lines)
+        }
         self._body_at = end + 4
         self._length = int(headers[b"content-length"]) if b"content-length" in headers else None
         if self._length is None and headers.get(b"transfer-encoding", b"").lower() != b"chunked":

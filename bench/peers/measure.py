@@ -8,13 +8,15 @@ import json
 import os
 import statistics
 import sys
+import tempfile
 import urllib.request
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from bench.peers.answers import Truth, Wrong
-from bench.peers.install import CACHE, HERE, Missing
+from bench.peers.install import HERE, Missing
 from bench.peers.load import Failed, Load, drive
 from bench.peers.processes import NotStarted, Process, cpu_s
 from bench.peers.servers import Place, Questions, Server
@@ -76,11 +78,11 @@ class _Running:
 class Stub:
     """The four sources."""
 
-    def __init__(self, core: int, seed: int, customers: int) -> None:
+    def __init__(self, folder: Path, core: int, seed: int, customers: int) -> None:
         command = [
             sys.executable, "-m", "bench.peers.stub", "--seed", str(seed), "--customers", str(customers),
         ]  # fmt: skip
-        self.process = Process("stub", command, core, CACHE / "logs" / "stub.log", cwd=HERE.parents[1])
+        self.process = Process("stub", command, core, folder / "stub.log", cwd=HERE.parents[1])
         self.url = f"http://127.0.0.1:{self.process.port}"
 
     def calls(self) -> int:
@@ -103,9 +105,12 @@ def run(plan: Plan) -> Result:
     try:
         with contextlib.ExitStack() as stack:
             say(f"{plan.customers} customers of seed {plan.seed} …")
-            stub = Stub(cores[-1], plan.seed, plan.customers)
+            folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="peers-")))
+            stub = Stub(folder, cores[-1], plan.seed, plan.customers)
             stack.callback(stub.process.close)
-            place = Place(stub=stub.url, core=cores[0], seed=plan.seed, customers=plan.customers)
+            place = Place(
+                folder=folder, stub=stub.url, core=cores[0], seed=plan.seed, customers=plan.customers
+            )
             return _Bench(plan, place, stub, stack).run()
     finally:
         os.sched_setaffinity(0, set(cores))

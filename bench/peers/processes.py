@@ -77,9 +77,7 @@ class Process:
         until = time.monotonic() + START_WITHIN
         while time.monotonic() < until:
             if self._process.poll() is not None:
-                raise NotStarted(
-                    f"{self.name} ended with status {self._process.returncode}\n{self._tail()}"
-                )
+                raise NotStarted(f"{self.name} ended with status {self._process.returncode}\n{self._tail()}")
             try:
                 socket.create_connection(("127.0.0.1", self.port), timeout=1).close()
             except OSError:

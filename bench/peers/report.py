@@ -69,7 +69,9 @@ def goals(rows: Sequence[Row], identical: Mapping[str, int]) -> list[Goal]:
             ratio = figures.ratio(peer, query, "cold", "cpu_ms")
             found.append(_at_most(f"CPU a request, {what}, to {peer}", limit, ratio))
     rate = figures.ratio("apollo", "A", "warm", "rps")
-    found.append(Goal("warm requests/s to apollo's response cache", "≥ 5", rate, None if rate is None else rate >= 5))
+    found.append(
+        Goal("warm requests/s to apollo's response cache", "≥ 5", rate, None if rate is None else rate >= 5)
+    )
     found.append(_at_most("CPU-ms of a warm answer", 0.17, figures.get("ours", "A", "warm", "cpu_ms")))
     return found
 
@@ -157,4 +159,6 @@ def described(found: Mapping[str, object]) -> str:
     """The machine in a sentence."""
     load = found["load_average"]
     assert isinstance(load, list)
-    return f"{found['cpu']}, {found['cores']} cores, {found['system']}, load average {load[0]:g} before the run"
+    return (
+        f"{found['cpu']}, {found['cores']} cores, {found['system']}, load average {load[0]:g} before the run"
+    )

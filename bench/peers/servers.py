@@ -20,13 +20,14 @@ from bench.peers.processes import NotStarted, Process, free_port
 
 ROOT = HERE.parents[1]
 WARM_DIRECTIVE = ""
-"""What our operations carry in the warm cell, such as ` @cacheControl(maxAge: 60)`. Without one the source cache answers, if any."""
+"""What our operations carry in the cell `warm`, such as `@cacheControl(maxAge: 60)`; without one no answer is kept."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Place:
-    """Where and for what data a server is started."""
+    """Where and for what data a server is started. `folder` is for files of this run only."""
 
+    folder: Path
     stub: str
     core: int
     seed: int
@@ -63,22 +64,20 @@ class Server:
 
     def start(self, place: Place, *, warm: bool) -> Process:
         """Raises Missing or NotStarted."""
-        log = CACHE / "logs" / f"{self.name}{'-warm' if warm else ''}.log"
-        env = {"STUB": place.stub, "NODE_ENV": "production", **self.environment}
-        if self.name == "ours":
-            file, _ = prepared(CACHE / "ours", place.seed, place.customers)
-            command = [sys.executable, "-m", "bench.peers.ours.serve", "--map", str(file), "--stub", place.stub]
-            return Process(self.name, command, place.core, log, cwd=ROOT)
-        if self.name == "plain":
-            command = [sys.executable, "-m", "bench.peers.plain.serve", "--stub", place.stub]
+        log = place.folder / f"{self.name}{'-warm' if warm else ''}.log"
+        if self.name in ("ours", "plain"):
+            command = [sys.executable, "-m", f"bench.peers.{self.name}.serve", "--stub", place.stub]
+            if self.name == "ours":
+                command += ["--map", str(prepared(CACHE / "ours", place.seed, place.customers)[0])]
             return Process(self.name, command, place.core, log, cwd=ROOT)
         into = install(self.name)
+        env = {"STUB": place.stub, "NODE_ENV": "production", **self.environment}
         if self.name in ("apollo", "mercurius"):
             env |= {"CACHE": "1"} if warm else {}
             return Process(self.name, ["node", "server.mjs"], place.core, log, cwd=into, env=env)
         port = free_port()
         env |= {"PORT": str(port)}
-        command = _hive(into, env) if self.name == "hive" else _tailcall(into, env)
+        command = (_hive if self.name == "hive" else _tailcall)(into, place.folder, env)
         return Process(self.name, command, place.core, log, cwd=into, env=env, port=port)
 
 
@@ -154,19 +153,27 @@ def _output(command: list[str]) -> str:
         return ""
 
 
-def _hive(into: Path, env: Mapping[str, str]) -> list[str]:
-    """Composes the supergraph, which names the stub's address."""
-    compose = [str(into / "node_modules/.bin/mesh-compose"), "-c", "mesh.config.mjs", "-o", "supergraph.graphql"]
-    done = subprocess.run(
-        compose, cwd=into, env={**os.environ, **env}, capture_output=True, text=True, timeout=120, check=False
-    )
+def _hive(into: Path, folder: Path, env: dict[str, str]) -> list[str]:
+    """Composes the supergraph, which names the stub's address; in files of this run, because Hive watches them for changes."""
+    env |= {"RUN": folder.name, "SUPERGRAPH": str(folder / "supergraph.graphql")}
+    compose = [str(into / "node_modules/.bin/mesh-compose"), "-c", "mesh.config.mjs", "-o", env["SUPERGRAPH"]]
+    try:
+        done = subprocess.run(
+            compose, cwd=into, env={**os.environ, **env}, capture_output=True, text=True, timeout=120, check=False
+        )  # fmt: skip
+    except subprocess.TimeoutExpired:
+        raise NotStarted("hive's supergraph is not composed after 120 s") from None
+    finally:
+        for description in into.glob(f"*-{folder.name}.openapi.json"):
+            description.unlink()
     if done.returncode:
         raise NotStarted(f"hive's supergraph cannot be composed:\n{(done.stdout + done.stderr)[-1500:]}")
     return [str(into / "node_modules/.bin/hive-gateway"), "supergraph", "-c", "gateway.config.mjs"]
 
 
-def _tailcall(into: Path, env: Mapping[str, str]) -> list[str]:
+def _tailcall(into: Path, folder: Path, env: dict[str, str]) -> list[str]:
+    """Its configuration holds the addresses."""
+    file = folder / "tailcall.graphql"
     text = (into / "config.graphql").read_text()
-    (into / "started.graphql").write_text(text.replace("{{PORT}}", env["PORT"]).replace("{{STUB}}", env["STUB"]))
-    return [str(into / "node_modules/@tailcallhq/core-linux-x64-gnu/bin/tailcall"), "start", "started.graphql"]
-
+    file.write_text(text.replace("{{PORT}}", env["PORT"]).replace("{{STUB}}", env["STUB"]))
+    return [str(into / "node_modules/@tailcallhq/core-linux-x64-gnu/bin/tailcall"), "start", str(file)]

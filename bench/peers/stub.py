@@ -19,7 +19,12 @@ from urllib.parse import parse_qsl, urlsplit
 
 from bench.peers import data
 
-SOURCES = {"/crm/contacts": "crm", "/shop/orders": "shop", "/support/tickets": "support", "/mail/events": "mail"}
+SOURCES = {
+    "/crm/contacts": "crm",
+    "/shop/orders": "shop",
+    "/support/tickets": "support",
+    "/mail/events": "mail",
+}
 MOST = 200
 """Customers that one call may ask for."""
 _HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n"

@@ -14,7 +14,7 @@ const batched = (source, field, argument) => ({
 });
 
 export const gatewayConfig = defineConfig({
-  supergraph: "./supergraph.graphql",
+  supergraph: process.env.SUPERGRAPH,
   host: "127.0.0.1",
   port: Number(process.env.PORT),
   additionalTypeDefs: /* GraphQL */ `

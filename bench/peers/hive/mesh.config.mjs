@@ -5,7 +5,7 @@ import { loadOpenAPISubgraph } from "@omnigraph/openapi";
 import { descriptions } from "./openapi.mjs";
 
 function subgraph([name, description]) {
-  const file = `./${name}.openapi.json`;
+  const file = `./${name}-${process.env.RUN}.openapi.json`;
   writeFileSync(file, JSON.stringify(description));
   return { sourceHandler: loadOpenAPISubgraph(name, { source: file }) };
 }

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -23,15 +25,20 @@ _PAGE = 100
 
 def prepared(folder: Path, seed: int, customers: int) -> tuple[Path, dict[int, str]]:
     """The map's file, made unless it is there already, and the id that it gave each customer."""
-    folder.mkdir(parents=True, exist_ok=True)
-    file = folder / f"map-{seed}-{customers}.sqlite"
-    names = file.with_suffix(".json")
-    if not (file.exists() and names.exists()):
-        for rest in folder.glob(f"{file.name}*"):
-            rest.unlink()
-        made = asyncio.run(_fill(file, seed, customers))
-        names.write_text(json.dumps(made))  # last, so that a map that was left half made is made again
-    return file, {int(number): name for number, name in json.loads(names.read_text()).items()}
+    made = folder / f"map-{seed}-{customers}"
+    if not made.exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(
+            dir=folder
+        ) as outer:  # renamed when it is whole: nobody finds half a map
+            apart = Path(outer) / "map"
+            apart.mkdir()
+            names = asyncio.run(_fill(apart / "map.sqlite", seed, customers))
+            (apart / "names.json").write_text(json.dumps(names))
+            with contextlib.suppress(OSError):  # another run was faster
+                apart.rename(made)
+    found = json.loads((made / "names.json").read_text())
+    return made / "map.sqlite", {int(number): name for number, name in found.items()}
 
 
 async def _fill(file: Path, seed: int, customers: int) -> dict[int, str]:

@@ -1,4 +1,4 @@
-"""Four adapters for the benchmark's sources, written as any third party's would be: kit client, typed models, canonical records."""
+"""Four adapters for the benchmark's sources, written as anybody's would be: kit client, typed models, canonical records."""
 
 from __future__ import annotations
 

@@ -120,7 +120,9 @@ class EmailEventConnection:
 
 
 def _order(o: Json) -> Order:
-    lines = [OrderLine(title=n["title"], quantity=n["quantity"], total=Money(**n["total"])) for n in o["lines"]]
+    lines = [
+        OrderLine(title=n["title"], quantity=n["quantity"], total=Money(**n["total"])) for n in o["lines"]
+    ]
     return Order(
         record_id=o["id"], number=o["number"], at=o["at"], status=OrderStatus(o["status"]),
         total=Money(**o["total"]), lines=lines,
@@ -145,7 +147,14 @@ async def _contact(customer: Customer, info: Info) -> Json:
     return found
 
 
-async def _page(customer: Customer, info: Info, feed: str, first: int, make: Callable[[Json], Any]) -> list[Any]:
+async def _text(customer: Customer, info: Info, name: str) -> str | None:
+    value: str | None = (await _contact(customer, info))[name]
+    return value
+
+
+async def _page(
+    customer: Customer, info: Info, feed: str, first: int, make: Callable[[Json], Any]
+) -> list[Any]:
     page = await info.context["feeds"](feed, first).load(customer.id)
     return [make(record) for record in page]
 
@@ -156,23 +165,23 @@ class Customer:
 
     @strawberry.field
     async def display_name(self, info: Info) -> str | None:
-        return (await _contact(self, info))["displayName"]
+        return await _text(self, info, "displayName")
 
     @strawberry.field
     async def given_name(self, info: Info) -> str | None:
-        return (await _contact(self, info))["givenName"]
+        return await _text(self, info, "givenName")
 
     @strawberry.field
     async def family_name(self, info: Info) -> str | None:
-        return (await _contact(self, info))["familyName"]
+        return await _text(self, info, "familyName")
 
     @strawberry.field
     async def birth_date(self, info: Info) -> str | None:
-        return (await _contact(self, info))["birthDate"]
+        return await _text(self, info, "birthDate")
 
     @strawberry.field
     async def language(self, info: Info) -> str | None:
-        return (await _contact(self, info))["language"]
+        return await _text(self, info, "language")
 
     @strawberry.field
     async def email_addresses(self, info: Info) -> list[Contact]:
