@@ -4,8 +4,9 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 SPARK  := .cache/spark
+SEED   ?= 1
 
-.PHONY: install demo test lint live proof fuzz specs bench schema lock graphiql spark java clean help
+.PHONY: install demo test lint live proof fuzz specs bench latency schema lock graphiql spark java clean help
 
 help:  ## what there is
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -71,7 +72,10 @@ $(SPARK)/.installed: requirements-spark.lock | install
 fuzz: install  ## 10,000 random documents
 	@C360_FUZZ=10000 $(BIN)/python -m pytest -q tests/chaos/test_documents.py
 
-bench: install  ## measurements: the answer's time against the slowest chain of calls, CPU and memory
+bench: install  ## this gateway and its peers side by side, checked and measured on one core each (SEED=N: other data)
+	@$(BIN)/python -m bench.peers --seed $(SEED)
+
+latency: install  ## the answer's time against the slowest chain of calls, on the sandbox
 	@$(BIN)/python -m bench.latency
 
 specs: install  ## the adapters' requests and the sandbox's answers against the vendors' descriptions (Prism, from npm)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
 import subprocess
@@ -123,13 +124,14 @@ class Process:
 
 
 def cpu_s(pid: int) -> float:
-    """CPU seconds of the threads that a process has now: exact, where `stat` counts in hundredths."""
+    """CPU seconds of the threads that a process has now, exact where the kernel keeps schedstat, else in hundredths."""
+    if not Path(f"/proc/{pid}/schedstat").exists():
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
     used = 0
     for task in Path(f"/proc/{pid}/task").glob("*/schedstat"):
-        try:
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # the thread has just ended
             used += int(task.read_text().split()[0])
-        except (FileNotFoundError, ProcessLookupError):  # the thread has just ended
-            continue
     return used / 1e9
 
 
