@@ -127,13 +127,13 @@ def test_few_customers_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_without_npm_a_peer_says_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(install.shutil, "which", lambda _name: None)
+    monkeypatch.setattr("shutil.which", lambda _name: None)
     with pytest.raises(install.Missing, match="install Node"):
         install.install("apollo")
 
 
 def test_tailcall_is_for_one_kind_of_machine(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(install.platform, "machine", lambda: "aarch64")
+    monkeypatch.setattr("platform.machine", lambda: "aarch64")
     with pytest.raises(install.Missing, match="aarch64"):
         install.install("tailcall")
 
