@@ -17,7 +17,8 @@ from typing import Any
 
 import orjson
 import structlog
-from graphql import ExecutionResult, GraphQLError, OperationType, execute
+from graphql import ExecutionResult, GraphQLError, OperationType
+from graphql.execution.values import VariableValues
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import RedirectResponse, Response
 from starlette.types import Receive, Scope, Send
@@ -28,6 +29,7 @@ from gateway.auth import Authenticator
 from gateway.context import ContextFactory
 from gateway.errors import Code, UserError
 from gateway.execution.documents import BadDocument, Documents, Operation, core_schema
+from gateway.execution.executor import executed
 from gateway.request import GRAPHQL_RESPONSE, JSON, Question, Refused, accepted, question
 from gateway.settings import Limits, Server
 from gateway.telemetry import Metrics, described, note
@@ -51,10 +53,11 @@ class GraphQLEndpoint:
         metrics: Metrics,
         development: bool = False,
         graphiql: str | None = None,
+        compiled: bool = True,
     ) -> None:
         """`graphiql` is the path that a browser which opens the endpoint is sent to."""
         self._documents = Documents(core_schema(schema), limits)
-        self._executor = schema.execution_context_class
+        self._compiled = compiled
         self._context = context
         self._authenticator = authenticator
         self._server = server
@@ -119,9 +122,9 @@ class GraphQLEndpoint:
         try:
             async with asyncio.timeout_at(asyncio.get_running_loop().time() + self._server.deadline):
                 asked = await question(request, self._server.max_body_bytes)
-                operation = self._prepared(asked)
+                operation, values = self._prepared(asked)
                 _check_operation(request, operation)
-                result, failures = await self._executed(request, operation, asked, asker)
+                result, failures = await self._executed(request, operation, values, asker)
         except TimeoutError:
             text = f"there was no answer within {self._server.deadline:g} seconds"
             raise Refused(503, Code.OVERLOADED, text) from None
@@ -146,22 +149,24 @@ class GraphQLEndpoint:
             correlation_id=request.scope.get("state", {}).get("correlation_id", "-"),
         )
 
-    def _prepared(self, asked: Question) -> Operation:
+    def _prepared(self, asked: Question) -> tuple[Operation, VariableValues]:
         operation = self._documents.operation(asked.query, asked.operation_name)
         values = variables.coerce(self._documents.schema, operation.node, asked.variables)
         if isinstance(values, list):
             raise BadDocument(values)
         try:
-            operation.measure.check_cost(values, self._limits)
+            operation.measure.check_cost(values.coerced, self._limits)
         except GraphQLError as error:
             raise BadDocument([error]) from None
-        return operation
+        return operation, values
 
     async def _executed(
-        self, request: Request, operation: Operation, asked: Question, asker: Asker
+        self, request: Request, operation: Operation, values: VariableValues, asker: Asker
     ) -> tuple[ExecutionResult, list[dict[str, Any]]]:
         context = self._context(asker)
-        work = asyncio.ensure_future(self._execute(operation, asked, context))
+        work = asyncio.ensure_future(
+            executed(self._documents.schema, operation, values, context, compiled=self._compiled)
+        )
         gone = asyncio.ensure_future(_disconnected(request))
         try:
             await asyncio.wait({work, gone}, return_when=asyncio.FIRST_COMPLETED)
@@ -173,19 +178,7 @@ class GraphQLEndpoint:
                 task.cancel()
             await asyncio.gather(work, gone, return_exceptions=True)
             await context.session.aclose()
-        return result, errors.of_failures(context.session.errors, asker.correlation_id)
-
-    async def _execute(self, operation: Operation, asked: Question, context: Any) -> ExecutionResult:
-        result = execute(
-            self._documents.schema,
-            operation.document,
-            context_value=context,
-            variable_values=asked.variables,
-            operation_name=asked.operation_name,
-            executor_class=self._executor,
-            operation_extensions=asked.extensions,
-        )
-        return result if isinstance(result, ExecutionResult) else await result
+        return result, errors.of_failures(context.session.errors, result.data, asker.correlation_id)
 
     def _result(
         self, media: str, result: ExecutionResult, failures: list[dict[str, Any]], asker: Asker

@@ -8,12 +8,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from enum import StrEnum
 
 import msgspec
 
-from adapters.base import KeyType, MatchKey, OwnedBy, Owner, Page, Window
+from adapters.base import KeyType, MatchKey, Owner, Window
 from adapters.records import RecordKind
 from resolvers.connection import Place, Slice, merge_pages
 from resolvers.errors import FieldPath, SourceFailure
@@ -22,7 +22,7 @@ from resolvers.identity.chronicle import Believed, Bridge, Entry, Evidence
 from resolvers.identity.map import IdentityMap, SharedKeys
 from resolvers.identity.members import Ref
 from resolvers.identity.store import Member, StoredCustomer
-from resolvers.loading import Loader
+from resolvers.loading import Batch, Loader, Wanted, finished
 from resolvers.merge import FIELDS, Merged, MergeRules, Observed
 from resolvers.sources import Sources
 
@@ -48,6 +48,16 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     failure: SourceFailure | None = None
 
 
+class _Profiles:
+    """The records that can fill some fields: as they are wanted, and as they came."""
+
+    __slots__ = ("observed", "wanted")
+
+    def __init__(self, wanted: Wanted) -> None:
+        self.wanted = wanted
+        self.observed: list[Observed] | None = None
+
+
 class CustomerView:
     """A customer as one request sees it. Made by `Session`."""
 
@@ -65,8 +75,8 @@ class CustomerView:
         self.members: tuple[Member, ...] = tuple(m for m in stored.members if m.source in sources)
         self._loader, self._sources, self._rules, self._identity = loader, sources, rules, identity
         self._shared = shared
-        self._fetched: dict[str, datetime] = {}
-        self._failed: dict[str, SourceFailure] = {}
+        self._wanted: dict[tuple[frozenset[str], str | None], _Profiles] = {}
+        self._used: dict[Batch, None] = {}  # in the order in which they were joined
         self._busy = 0
         self._idle = asyncio.Event()
         self._idle.set()
@@ -74,18 +84,39 @@ class CustomerView:
     async def merged(self, name: str, path: FieldPath | None = None) -> tuple[Merged, ...]:
         """The surviving values of a field of `merge.FIELDS`: at most one, unless it is a list."""
         with self._working():
-            field = FIELDS[name]
-            members = self._able(field.needs)
-            part = frozenset({field.part}) if field.part else frozenset[str]()
-            return self._rules.merge(name, await self._observed(members, part, path))
+            wanted = self.want(name, path)
+            await finished(wanted)
+            return self.merged_of(name, wanted)
+
+    def want(self, name: str, path: FieldPath | None = None) -> Wanted:
+        """Asks for the records that can say something of a field."""
+        field = FIELDS[name]
+        known = self._wanted.get((field.needs, field.part))
+        if known is not None:
+            for batch, _ in known.wanted:
+                batch.joined(path)
+            return known.wanted
+        parts = frozenset((field.part,)) if field.part else _NO_PARTS
+        able = self._sources.filling(field.needs)
+        wanted = [(self._want_profile(m, parts, path), m.record_id) for m in self.members if m.source in able]
+        self._wanted[field.needs, field.part] = _Profiles(wanted)
+        return wanted
+
+    def merged_of(self, name: str, wanted: Wanted) -> tuple[Merged, ...]:
+        """What `merged` gives, from what `want` asked for and is there now."""
+        field = FIELDS[name]
+        profiles = self._wanted[field.needs, field.part]
+        if profiles.observed is None:
+            profiles.observed = [
+                Observed(profile=profile, at=batch.at)
+                for batch, record_id in wanted
+                if (profile := batch.value(record_id)) is not None and batch.at is not None
+            ]
+        return self._rules.merge(name, profiles.observed)
 
     def text(self, name: str, value: object) -> str:
         """A field's value as provenance shows it."""
         return self._rules.text(name, value)
-
-    def answered(self, name: str) -> bool:
-        """Whether a list may be shown as empty: no source that could fill it failed."""
-        return not any(m.source in self._failed for m in self._able(FIELDS[name].needs))
 
     async def activities(
         self,
@@ -97,19 +128,31 @@ class CustomerView:
     ) -> Slice | None:
         """One page of these kinds, newest first; None when every source that should have contributed failed."""
         with self._working():
-            by_record = [o for kind in kinds for o in self._record_owners(kind)]
-            by_email = [(s, k) for k in kinds for s in self._sources.having(k) if self._owned_by_email(s, k)]
-            windows = [self._window(s, k, o, first, after, parts, path) for s, k, o in by_record]
-            pages, mailed = await asyncio.gather(
-                asyncio.gather(*windows), self._mailed(by_email, first, after, parts, path)
-            )
-            found = [*zip((s for s, _, _ in by_record), pages, strict=True), *mailed]
-            good = [page for _, page in found if page is not None]
-            if found and not good:
-                return None
-            records, has_next = merge_pages(good, first)
-            failed = dict.fromkeys(source for source, page in found if page is None)
-            return Slice(records=records, has_next=has_next, partial=tuple(failed))
+            by_record = self.want_activities(kinds, first, after, parts, path)
+            mailed, silent = await self._mailed(kinds, first, after, parts, path)
+            wanted = [*by_record, *mailed]
+            await finished(wanted)
+            return page_of(wanted, first, silent)
+
+    def waits_for_addresses(self, kinds: Sequence[RecordKind]) -> bool:
+        """Whether some source finds these kinds by the customer's e-mail addresses, which have to be known first."""
+        return any(self._sources.having_by_email(kind) for kind in kinds)
+
+    def want_activities(
+        self,
+        kinds: Sequence[RecordKind],
+        first: int,
+        after: Place | None,
+        parts: frozenset[str] = frozenset(),
+        path: FieldPath | None = None,
+    ) -> Wanted:
+        """Asks for a page of the sources that find these kinds by record; `page_of` gives it."""
+        return [
+            (self._want_page(m.source, kind, Owner(ref=m.record_id), first, after, parts, path), m.record_id)
+            for kind in kinds
+            for m in self.members
+            if m.source in self._sources.having_by_record(kind)
+        ]
 
     async def evidence(self) -> Sequence[Evidence]:
         """Why these records are one customer."""
@@ -136,17 +179,19 @@ class CustomerView:
         """How each source stands, when everything else that this answer asks of the customer has come in."""
         for _ in range(3):  # siblings that are still to start, start in these turns
             await asyncio.sleep(0)
-        await self._idle.wait()
+        while not self._idle.is_set() or any(not batch.done.done() for batch in self._used):
+            await self._idle.wait()
+            await finished([(batch, "") for batch in self._used])
         return [self._status(name) for name in self._sources.names]
 
     def _status(self, name: str) -> Status:
-        failure = self._failed.get(name) or self._discovery_failure(name)
+        used = [batch for batch in self._used if batch.source == name]
+        fetched = min((batch.at for batch in used if batch.at), default=None)
+        failure = next((b.failure for b in used if b.failure), None) or self._discovery_failure(name)
         if failure is not None:
-            return Status(
-                source=name, state=State.UNAVAILABLE, failure=failure, fetched_at=self._fetched.get(name)
-            )
-        if name in self._fetched:
-            return Status(source=name, state=State.FRESH, fetched_at=self._fetched[name])
+            return Status(source=name, state=State.UNAVAILABLE, failure=failure, fetched_at=fetched)
+        if fetched is not None:
+            return Status(source=name, state=State.FRESH, fetched_at=fetched)
         return Status(source=name, state=State.NOT_ASKED)
 
     def _discovery_failure(self, name: str) -> SourceFailure | None:
@@ -154,62 +199,31 @@ class CustomerView:
         fetch = self._loader.fetches.get(name)
         return fetch.failure if fetch and fetch.at is None else None
 
-    def _able(self, needs: frozenset[str]) -> list[Member]:
-        """The members whose source can fill one of these profile fields."""
-        return [m for m in self.members if needs & self._sources.manifest(m.source).profile_fields]
-
-    async def _observed(
-        self, members: Sequence[Member], parts: frozenset[str], path: FieldPath | None
-    ) -> list[Observed]:
-        able = [
-            (m, parts & self._sources.manifest(m.source).kinds[RecordKind.PROFILE].parts) for m in members
-        ]
-        outcomes = await asyncio.gather(
-            *(self._loader.profile(m.source, m.record_id, p, path) for m, p in able)
-        )
-        observed = []
-        for (member, _), outcome in zip(able, outcomes, strict=True):
-            self._note(member.source, outcome.failure)
-            if outcome.value is not None:
-                observed.append(Observed(profile=outcome.value, at=self._fetched[member.source]))
-        return observed
-
-    def _note(self, source: str, failure: SourceFailure | None) -> None:
-        if failure is not None:
-            self._failed[source] = failure
-        else:
-            fetch = self._loader.fetches.get(source)
-            self._fetched[source] = (fetch and fetch.at) or datetime.now(UTC)
-
-    def _owned_by_email(self, source: str, kind: RecordKind) -> bool:
-        return self._sources.manifest(source).kinds[kind].owned_by is OwnedBy.EMAIL
-
-    def _record_owners(self, kind: RecordKind) -> list[tuple[str, RecordKind, Owner]]:
-        return [
-            (m.source, kind, Owner(ref=m.record_id))
-            for m in self.members
-            if kind in self._sources.manifest(m.source).kinds and not self._owned_by_email(m.source, kind)
-        ]
+    def _want_profile(self, member: Member, parts: frozenset[str], path: FieldPath | None) -> Batch:
+        if parts:
+            parts &= self._sources.manifest(member.source).kinds[RecordKind.PROFILE].parts
+        batch = self._loader.want_profile(member.source, member.record_id, parts, path)
+        self._used[batch] = None
+        return batch
 
     async def _mailed(
         self,
-        streams: Sequence[tuple[str, RecordKind]],
+        kinds: Sequence[RecordKind],
         first: int,
         after: Place | None,
         parts: frozenset[str],
         path: FieldPath | None,
-    ) -> list[tuple[str, Page | None]]:
-        """The windows of kinds that are found by e-mail address. A source that could not tell its addresses is missing too."""
+    ) -> tuple[Wanted, list[str]]:
+        """The windows of kinds that are found by e-mail address, and the sources that could not tell their addresses."""
+        streams = [(source, kind) for kind in kinds for source in self._sources.having_by_email(kind)]
         if not streams:
-            return []
+            return [], []
+        told = self.want("email_addresses", path)
         owner = await self._email_owner(path)
-        needs = FIELDS["email_addresses"].needs
-        silent = [m.source for m in self._able(needs) if m.source in self._failed]
+        silent = [batch.source for batch, _ in told if batch.failure is not None]
         asked = streams if owner.emails else []
-        pages = await asyncio.gather(
-            *(self._window(s, k, owner, first, after, parts, path) for s, k in asked)
-        )
-        return [*((s, None) for s in silent), *zip((s for s, _ in asked), pages, strict=True)]
+        pages = [(self._want_page(s, k, owner, first, after, parts, path), owner.ref) for s, k in asked]
+        return pages, silent
 
     async def _email_owner(self, path: FieldPath | None) -> Owner:
         """The customer's own addresses: one that other people share would show their correspondence.
@@ -223,7 +237,7 @@ class CustomerView:
         own = keys - await self._shared.among(keys)
         return Owner(ref=self.id, emails=tuple(sorted(k.value for k in own)))
 
-    async def _window(
+    def _want_page(
         self,
         source: str,
         kind: RecordKind,
@@ -232,12 +246,13 @@ class CustomerView:
         after: Place | None,
         parts: frozenset[str],
         path: FieldPath | None,
-    ) -> Page | None:
+    ) -> Batch:
         window = Window(limit=first, before=after.below(kind, source) if after else None)
-        able = parts & self._sources.manifest(source).kinds[kind].parts
-        outcome = await self._loader.page(source, kind, owner, window, able, path)
-        self._note(source, outcome.failure)
-        return outcome.value
+        if parts:
+            parts &= self._sources.manifest(source).kinds[kind].parts
+        batch = self._loader.want_page(source, kind, owner, window, parts, path)
+        self._used[batch] = None
+        return batch
 
     @contextlib.contextmanager
     def _working(self) -> Iterator[None]:
@@ -249,3 +264,22 @@ class CustomerView:
             self._busy -= 1
             if self._busy == 0:
                 self._idle.set()
+
+
+_NO_PARTS = frozenset[str]()
+
+
+def complete(wanted: Wanted) -> bool:
+    """Whether every source answered, so that an empty list is one."""
+    return all(batch.failure is None for batch, _ in wanted)
+
+
+def page_of(wanted: Wanted, first: int, silent: Sequence[str] = ()) -> Slice | None:
+    """The pages that came, merged; None where none came. `silent` are sources that could not even be asked."""
+    pages = [(batch.source, batch.value(owner)) for batch, owner in wanted]
+    good = [page for _, page in pages if page is not None]
+    failed = [*silent, *(source for source, page in pages if page is None)]
+    if failed and not good:
+        return None
+    records, has_next = merge_pages(good, first)
+    return Slice(records=records, has_next=has_next, partial=tuple(dict.fromkeys(failed)))

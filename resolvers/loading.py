@@ -1,7 +1,8 @@
 """Read-through loading: the one way to a source. What one request asks for in one turn of the event loop goes out as one batch.
 
-A loader lives as long as one request, so nothing it holds can reach another asker. A batch that fails is noted once, as a
-`SourceFailure`, and everybody who waited for it gets nothing instead of an exception.
+A loader lives as long as one request, so nothing it holds can reach another asker. What is wanted joins a batch (`want_profile`,
+`want_page`), and can be read without waiting once that batch is done (`Batch.outcome`); `find`, `profile` and `page` do both. A
+batch that fails is noted once, as a `SourceFailure`, and everybody who waited for it gets nothing instead of an exception.
 """
 
 from __future__ import annotations
@@ -9,8 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections import Counter
-from collections.abc import Awaitable, Callable, Hashable, Mapping
+from collections.abc import Awaitable, Callable, Hashable, Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any, Generic, TypeVar
 
@@ -25,9 +25,12 @@ from resolvers.sources import Sources
 
 T = TypeVar("T")
 log = logging.getLogger(__name__)
+_MOST_PATHS = 10_000
+_TURNS = 4
+"""Turns of the event loop that a batch stays open: the fields of a list's objects begin later than those of a lone object."""
 
 
-class Outcome(msgspec.Struct, Generic[T], frozen=True, kw_only=True):
+class Outcome(msgspec.Struct, Generic[T], frozen=True, gc=False, kw_only=True):
     """What came back, or why nothing did."""
 
     value: T | None = None
@@ -41,15 +44,46 @@ class Fetch(msgspec.Struct, kw_only=True):
     failure: SourceFailure | None = None
 
 
-class _Batch:
-    """Requests of one shape that wait for the end of the turn."""
+class Batch:
+    """Requests of one shape to one source, that go out together. `at` is when the answer came in."""
 
-    def __init__(self) -> None:
-        self.waiting: dict[Hashable, asyncio.Future[Outcome[Any]]] = {}
+    __slots__ = ("answer", "at", "done", "failure", "items", "limit", "parts", "paths", "source")
+
+    def __init__(self, source: str, done: asyncio.Future[None]) -> None:
+        self.source = source
+        self.done = done
         self.items: dict[Hashable, Any] = {}
         self.parts: frozenset[str] = frozenset()
         self.limit = 0
-        self.path: FieldPath | None = None
+        self.paths: list[FieldPath] = []
+        self.answer: Mapping[Any, Any] = {}
+        self.failure: SourceFailure | None = None
+        self.at: datetime | None = None
+
+    def joined(self, path: FieldPath | None) -> Batch:
+        """Itself; a field that misses its answer, should it fail, is one more."""
+        if path is not None and len(self.paths) < _MOST_PATHS:
+            self.paths.append(path)
+        return self
+
+    def value(self, ident: Hashable) -> Any:
+        """What came back for one of the items; None where nothing did. Only when the batch is done."""
+        return self.answer.get(ident)
+
+    def outcome(self, ident: Hashable) -> Outcome[Any]:
+        """The same, with the reason."""
+        return Outcome(value=self.answer.get(ident), failure=self.failure)
+
+
+Wanted = list[tuple[Batch, str]]
+"""Batches that were joined, each with the name of what it brings."""
+
+
+async def finished(wanted: Iterable[tuple[Batch, Any]]) -> None:
+    """Returns when all of these are done."""
+    for batch, _ in wanted:
+        if not batch.done.done():
+            await asyncio.shield(batch.done)
 
 
 class Loader:
@@ -58,35 +92,32 @@ class Loader:
     def __init__(self, sources: Sources, asker: Asker) -> None:
         self._sources = sources
         self._asker = asker
-        self._open: dict[tuple[Any, ...], _Batch] = {}
-        self._profiles: dict[tuple[str, str], tuple[frozenset[str], asyncio.Future[Outcome[Profile]]]] = {}
-        self._pages: dict[Hashable, tuple[int, frozenset[str], asyncio.Future[Outcome[Page]]]] = {}
-        self._finds: dict[tuple[str, MatchKey], asyncio.Future[Outcome[Found]]] = {}
+        self._open: dict[tuple[Any, ...], Batch] = {}
+        self._profiles: dict[tuple[str, str], Batch] = {}
+        self._pages: dict[Hashable, Batch] = {}
+        self._finds: dict[tuple[str, MatchKey], Batch] = {}
         self._tasks: set[asyncio.Task[None]] = set()
-        self._busy: Counter[str] = Counter()
-        self._quiet = asyncio.Condition()
+        self._busy: dict[str, set[Batch]] = {"find": set(), "read": set(), "page": set()}
         self.fetches: dict[str, Fetch] = {}
         self.failures: list[SourceFailure] = []
 
     async def find(self, source: str, key: MatchKey, path: FieldPath | None = None) -> Outcome[Found]:
         """The profiles that carry a key in one source."""
         known = self._finds.get((source, key))
+        batch = known.joined(path) if known is not None else self._batch(("find", source), path)
         if known is None:
-            batch = self._batch(("find", source), path)
-            known = self._finds[source, key] = self._join(batch, key, key)
-        return await known
+            self._finds[source, key] = batch
+            batch.items[key] = key
+        await finished(((batch, None),))
+        return batch.outcome(key)
 
     async def profile(
         self, source: str, record_id: str, parts: frozenset[str], path: FieldPath | None = None
     ) -> Outcome[Profile]:
         """One profile; an Outcome with neither value nor failure means that the source no longer has it."""
-        known = self._profiles.get((source, record_id))
-        if known is None or not parts <= known[0]:
-            batch = self._batch(("read", source), path)
-            batch.parts |= parts
-            future: asyncio.Future[Outcome[Profile]] = self._join(batch, record_id, record_id)
-            known = self._profiles[source, record_id] = (parts | (known[0] if known else frozenset()), future)
-        return await known[1]
+        batch = self.want_profile(source, record_id, parts, path)
+        await finished(((batch, None),))
+        return batch.outcome(record_id)
 
     async def page(
         self,
@@ -98,15 +129,41 @@ class Loader:
         path: FieldPath | None = None,
     ) -> Outcome[Page]:
         """A window of one owner's activities; it may hold more than `window.limit` where another field asked for more."""
+        batch = self.want_page(source, kind, owner, window, parts, path)
+        await finished(((batch, None),))
+        return batch.outcome(owner.ref)
+
+    def want_profile(
+        self, source: str, record_id: str, parts: frozenset[str], path: FieldPath | None = None
+    ) -> Batch:
+        """The batch that brings a profile with these parts, under `record_id`."""
+        known = self._profiles.get((source, record_id))
+        if known is not None and parts <= known.parts:
+            return known.joined(path)
+        batch = self._profiles[source, record_id] = self._batch(("read", source), path)
+        batch.parts |= parts if known is None else parts | known.parts
+        batch.items[record_id] = record_id
+        return batch
+
+    def want_page(
+        self,
+        source: str,
+        kind: RecordKind,
+        owner: Owner,
+        window: Window,
+        parts: frozenset[str] = frozenset(),
+        path: FieldPath | None = None,
+    ) -> Batch:
+        """The batch that brings a window of an owner's activities, under `owner.ref`."""
         ident = (source, kind, owner.ref, window.before)
         known = self._pages.get(ident)
-        if known is None or known[0] < window.limit or not parts <= known[1]:
-            batch = self._batch(("page", source, kind, window.before), path)
-            batch.parts |= parts
-            batch.limit = max(batch.limit, window.limit)
-            future: asyncio.Future[Outcome[Page]] = self._join(batch, owner.ref, owner)
-            known = self._pages[ident] = (window.limit, parts, future)
-        return await known[2]
+        if known is not None and window.limit <= known.limit and parts <= known.parts:
+            return known.joined(path)
+        batch = self._pages[ident] = self._batch(("page", source, kind, window.before), path)
+        batch.parts |= parts
+        batch.limit = max(batch.limit, window.limit)
+        batch.items[owner.ref] = owner
+        return batch
 
     def prime(self, profile: Profile, *, newer: bool = False) -> None:
         """A look-up brought the whole record (without its costly parts): nobody needs to read it again. `newer` than what was
@@ -114,14 +171,16 @@ class Loader:
         """
         ident = (profile.source, profile.id)
         if newer or ident not in self._profiles:
-            future: asyncio.Future[Outcome[Profile]] = asyncio.get_running_loop().create_future()
-            future.set_result(Outcome(value=profile))
-            self._profiles[ident] = (frozenset(), future)
+            batch = self._profiles[ident] = Batch(profile.source, asyncio.get_running_loop().create_future())
+            batch.answer = {profile.id: profile}
+            fetch = self.fetches.get(profile.source)
+            batch.at = (fetch and fetch.at) or datetime.now(UTC)
+            batch.done.set_result(None)
 
     async def settled(self, operation: str) -> None:
         """Returns when no batch of this operation ("find", "read", "page") is open or under way."""
-        async with self._quiet:
-            await self._quiet.wait_for(lambda: not self._busy[operation])
+        while busy := self._busy[operation]:
+            await asyncio.wait([batch.done for batch in busy])
 
     async def aclose(self) -> None:
         """Cancels what is still under way (the client has gone)."""
@@ -130,25 +189,20 @@ class Loader:
         if self._tasks:
             await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    def _batch(self, shape: tuple[Any, ...], path: FieldPath | None) -> _Batch:
+    def _batch(self, shape: tuple[Any, ...], path: FieldPath | None) -> Batch:
         batch = self._open.get(shape)
         if batch is None:
-            batch = self._open[shape] = _Batch()
-            self._busy[shape[0]] += 1
-            # two turns: siblings that first had to wait for one resolved future still catch this batch
             loop = asyncio.get_running_loop()
-            loop.call_soon(lambda: loop.call_soon(self._send, shape))
-        if batch.path is None:
-            batch.path = path
-        return batch
+            batch = self._open[shape] = Batch(shape[1], loop.create_future())
+            self._busy[shape[0]].add(batch)
+            self._send_after(_TURNS, loop, shape)
+        return batch.joined(path)
 
-    @staticmethod
-    def _join(batch: _Batch, ident: Hashable, item: Any) -> asyncio.Future[Outcome[Any]]:
-        future = batch.waiting.get(ident)
-        if future is None:
-            future = batch.waiting[ident] = asyncio.get_running_loop().create_future()
-            batch.items[ident] = item
-        return future
+    def _send_after(self, turns: int, loop: asyncio.AbstractEventLoop, shape: tuple[Any, ...]) -> None:
+        if turns > 1:
+            loop.call_soon(self._send_after, turns - 1, loop, shape)
+        else:
+            loop.call_soon(self._send, shape)
 
     def _send(self, shape: tuple[Any, ...]) -> None:
         batch = self._open.pop(shape)
@@ -156,33 +210,23 @@ class Loader:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _run(self, shape: tuple[Any, ...], batch: _Batch) -> None:
-        source = shape[1]
-        items = list(batch.items.values())
-        failure: SourceFailure | None = None
-        answer: Mapping[Any, Any] = {}
+    async def _run(self, shape: tuple[Any, ...], batch: Batch) -> None:
+        operation, source = shape[0], shape[1]
         try:
-            answer = await self._guarded(source, shape[0], lambda: self._ask(shape, batch, items))
+            batch.answer = await self._guarded(source, operation, lambda: self._ask(shape, batch))
         except SourceError as error:
-            failure = self._note(error, batch.path)
+            batch.failure = self._note(error, batch.paths)
         except asyncio.CancelledError:
-            for future in batch.waiting.values():
-                future.cancel()
+            batch.done.cancel()
             raise
         else:
-            self.fetches.setdefault(source, Fetch()).at = datetime.now(UTC)
-        for ident, future in batch.waiting.items():
-            if not future.done():
-                future.set_result(Outcome(value=answer.get(ident), failure=failure))
-        await self._done(shape[0])
+            batch.at = self.fetches.setdefault(source, Fetch()).at = datetime.now(UTC)
+        finally:
+            self._busy[operation].discard(batch)
+        batch.done.set_result(None)
 
-    async def _done(self, operation: str) -> None:
-        self._busy[operation] -= 1
-        async with self._quiet:
-            self._quiet.notify_all()
-
-    def _ask(self, shape: tuple[Any, ...], batch: _Batch, items: list[Any]) -> Awaitable[Mapping[Any, Any]]:
-        adapter, call = self._sources[shape[1]], self._asker.call()
+    def _ask(self, shape: tuple[Any, ...], batch: Batch) -> Awaitable[Mapping[Any, Any]]:
+        adapter, call, items = self._sources[shape[1]], self._asker.call(), list(batch.items.values())
         if shape[0] == "find":
             return adapter.find(items, call)
         if shape[0] == "read":
@@ -206,12 +250,12 @@ class Loader:
             log.exception("an adapter failed", extra={"source": source, "operation": operation})
             raise _Broken(source, operation, type(error).__name__) from None
 
-    def _note(self, error: SourceError, path: FieldPath | None) -> SourceFailure:
+    def _note(self, error: SourceError, paths: list[FieldPath]) -> SourceFailure:
         failure = SourceFailure(
             source=error.source,
             code=error.code,
             message=f"{error.source} {error.summary}",
-            path=tuple(path.as_list()) if path is not None else None,
+            paths=paths,  # grows with the fields that come to want it later
         )
         log.warning(
             "source failed",

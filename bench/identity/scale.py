@@ -265,12 +265,13 @@ def summary(spent: Sequence[float]) -> tuple[float, float]:
 def table(found: Sequence[Figures]) -> str:
     """The figures as a Markdown table."""
     lines = [
-        "| engine | records | look-up, median / p99 | link, median / p99 | on disk | of it fixed | a record | memory of the process |",
+        "| engine | records | look-up, median / p99 | link, median / p99 | on disk | of it fixed | a record | memory |",
         "|---|---|---|---|---|---|---|---|",
     ]
     lines += [
         f"| {f.engine} | {f.records:,} | {f.look_up[0]:.2f} / {f.look_up[1]:.2f} ms | {f.link[0]:.2f} / {f.link[1]:.2f} ms"
-        f" | {f.disk / 1e6:,.0f} MB | {f.fixed / 1e6:,.0f} MB | {(f.disk - f.fixed) / f.records:.0f} B | {f.memory / 1e6:.0f} MB |"
+        f" | {f.disk / 1e6:,.0f} MB | {f.fixed / 1e6:,.0f} MB | {(f.disk - f.fixed) / f.records:.0f} B"
+        f" | {f.memory / 1e6:.0f} MB |"
         for f in sorted(found, key=lambda f: (f.engine, f.people))
     ]
     return "\n".join(lines)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from graphql import (
     DocumentNode,
+    FragmentDefinitionNode,
     GraphQLError,
     GraphQLInputObjectType,
     GraphQLSchema,
@@ -20,6 +22,7 @@ from strawberry.schema.validation_rules.maybe_null import MaybeNullValidationRul
 
 from gateway import limits as measures
 from gateway.execution.entities import check_representations
+from gateway.execution.plan import Plans
 from gateway.settings import Limits
 
 
@@ -38,11 +41,14 @@ class Operation:
     document: DocumentNode
     node: OperationDefinitionNode
     measure: measures.Measure
+    plans: Plans
+    fragments: Mapping[str, FragmentDefinitionNode]
 
 
 @dataclass(slots=True)
 class _Entry:
     document: DocumentNode
+    plans: Plans
     operations: dict[str | None, Operation] = field(default_factory=dict)
 
 
@@ -75,13 +81,14 @@ class Documents:
             self._kept.move_to_end(query)
             if (known := entry.operations.get(name)) is not None:
                 return known
-            found = self._measured(entry.document, name)
+            found = self._measured(entry.document, entry.plans, name)
         else:
             document = self._parsed(query)
-            found = self._measured(document, name)
+            plans = Plans(document)
+            found = self._measured(document, plans, name)
             # measuring comes first: validation takes more than linear time
             self._validate(document)
-            entry = _Entry(document)
+            entry = _Entry(document, plans)
             self._keep(query, entry)
         if len(entry.operations) < 16:
             entry.operations[name] = found
@@ -93,7 +100,7 @@ class Documents:
         except GraphQLError as error:
             raise BadDocument([error]) from None
 
-    def _measured(self, document: DocumentNode, name: str | None) -> Operation:
+    def _measured(self, document: DocumentNode, plans: Plans, name: str | None) -> Operation:
         node = get_operation_ast(document, name)
         if node is None:
             text = (
@@ -105,7 +112,8 @@ class Documents:
             measure.check(self._limits)
         except GraphQLError as error:
             raise BadDocument([error]) from None
-        return Operation(document, node, measure)
+        fragments = {d.name.value: d for d in document.definitions if isinstance(d, FragmentDefinitionNode)}
+        return Operation(document, node, measure, plans, fragments)
 
     def _validate(self, document: DocumentNode) -> None:
         try:

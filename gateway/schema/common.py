@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
 
 import strawberry
-from graphql import FieldNode, FragmentSpreadNode, InlineFragmentNode, SelectionSetNode
 from strawberry.types import Info
 
 from gateway.context import Context
+from gateway.execution.plan import names_below
 
 Request = Info[Context, None]
 
@@ -33,26 +32,7 @@ class Address:
     country: str | None = strawberry.field(description="ISO 3166 alpha-2 where the source says it that way.")
 
 
-def asks_for(info: Info[Any, Any], name: str) -> bool:
-    """Whether the selection below this field names a field `name` anywhere; @skip and @include are not looked at."""
-    return any(
-        name in _names(node.selection_set, info) for node in info._raw_info.field_nodes if node.selection_set
-    )
-
-
-def _names(selection: SelectionSetNode, info: Info[Any, Any]) -> set[str]:
-    return {field.name.value for field in _fields(selection, info, set())}
-
-
-def _fields(selection: SelectionSetNode, info: Info[Any, Any], seen: set[str]) -> Iterator[FieldNode]:
-    for node in selection.selections:
-        if isinstance(node, FieldNode):
-            yield node
-            if node.selection_set:
-                yield from _fields(node.selection_set, info, seen)
-        elif isinstance(node, InlineFragmentNode):
-            yield from _fields(node.selection_set, info, seen)
-        elif isinstance(node, FragmentSpreadNode) and node.name.value not in seen:
-            seen.add(node.name.value)
-            fragment = info._raw_info.fragments[node.name.value]
-            yield from _fields(fragment.selection_set, info, seen)
+def names_asked(info: Info[Any, Any]) -> frozenset[str]:
+    """The names of all fields below this one; @skip and @include are not looked at."""
+    raw = info._raw_info
+    return names_below(raw.field_nodes, raw.fragments)

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import date, datetime
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
 import strawberry
 from strawberry.utils.str_converters import to_camel_case, to_snake_case
 
 from adapters.records import RecordKind
+from gateway.execution.prepared import Arguments, Prepared
 from gateway.schema import contact
 from gateway.schema.activity import Activity
-from gateway.schema.common import Request, asks_for
+from gateway.schema.common import Request, names_asked
 from gateway.schema.identity import Identity
 from gateway.schema.message import EmailEvent, Message
 from gateway.schema.order import Order
@@ -20,8 +21,9 @@ from gateway.schema.paging import Connection, page
 from gateway.schema.source import SourceStatus, source_status
 from gateway.schema.ticket import Ticket
 from resolvers.connection import page_size, read_cursor
-from resolvers.customer import TIMELINE, CustomerView
-from resolvers.errors import InvalidArgument
+from resolvers.customer import TIMELINE, CustomerView, complete, page_of
+from resolvers.errors import FieldPath, InvalidArgument
+from resolvers.loading import Wanted
 from resolvers.merge import FIELDS, Merged
 
 C = TypeVar("C", bound=Connection[Any])
@@ -76,6 +78,85 @@ class Node:
     id: strawberry.ID
 
 
+def _one(name: str, _type: type[T]) -> Prepared[T | None]:
+    """A merged field of one value."""
+
+    def read(customer: Customer, _: Arguments, wanted: Wanted) -> T | None:
+        merged = customer.view.merged_of(name, wanted)
+        return merged[0].value if merged else None
+
+    return Prepared(lambda customer, _, __, path: customer.view.want(name, path), read)
+
+
+def _made(name: str, make: Callable[[Merged], T]) -> Prepared[T | None]:
+    """A merged field of one structure."""
+
+    def read(customer: Customer, _: Arguments, wanted: Wanted) -> T | None:
+        merged = customer.view.merged_of(name, wanted)
+        return make(merged[0]) if merged else None
+
+    return Prepared(lambda customer, _, __, path: customer.view.want(name, path), read)
+
+
+def _many(name: str, make: Callable[[Merged], T]) -> Prepared[list[T] | None]:
+    """A merged list; None, not an empty list, when no source that could have said something answered."""
+
+    def read(customer: Customer, _: Arguments, wanted: Wanted) -> list[T] | None:
+        merged = customer.view.merged_of(name, wanted)
+        if not merged and not complete(wanted):
+            return None
+        return [make(m) for m in merged]
+
+    return Prepared(lambda customer, _, __, path: customer.view.want(name, path), read)
+
+
+class Pages(Generic[C]):
+    """A connection of some kinds of activities."""
+
+    def __init__(self, into: type[C], kinds: Sequence[RecordKind]) -> None:
+        self.into, self.kinds = into, kinds
+        self.prepared = Prepared(self._want, self._read)
+        self.metadata = self.prepared.metadata
+
+    def _want(
+        self, customer: Customer, arguments: Arguments, names: frozenset[str], path: FieldPath
+    ) -> Wanted | None:
+        size, place = page_size(arguments["first"]), read_cursor(arguments.get("after"))
+        if customer.view.waits_for_addresses(self.kinds):
+            return None
+        return customer.view.want_activities(self.kinds, size, place, _parts(names), path)
+
+    def _read(self, _: Customer, arguments: Arguments, wanted: Wanted) -> C | None:
+        found = page_of(wanted, page_size(arguments["first"]))
+        return page(self.into, found, arguments.get("after"))
+
+
+def _parts(names: frozenset[str]) -> frozenset[str]:
+    """The costly parts of activities that a selection asks for."""
+    return names & _COSTLY
+
+
+_COSTLY = frozenset({"lines", "body"})
+_NO_NAMES = frozenset[str]()
+
+_DISPLAY_NAME = _one("display_name", str)
+_GIVEN_NAME = _one("given_name", str)
+_FAMILY_NAME = _one("family_name", str)
+_BIRTH_DATE = _one("birth_date", date)
+_LANGUAGE = _one("language", str)
+_EMAIL_ADDRESSES = _many("email_addresses", contact.email_address)
+_PHONE_NUMBERS = _many("phone_numbers", contact.phone_number)
+_ADDRESSES = _many("addresses", contact.postal_address)
+_CONSENTS = _many("consents", contact.consent)
+_PREFERENCES = _many("preferences", contact.preference)
+_ACCOUNT = _made("account", contact.account)
+_ORDERS = Pages(OrderConnection, [RecordKind.ORDER])
+_TICKETS = Pages(TicketConnection, [RecordKind.TICKET])
+_EMAIL_EVENTS = Pages(EmailEventConnection, [RecordKind.EMAIL_EVENT])
+_MESSAGES = Pages(MessageConnection, [RecordKind.MESSAGE])
+_TIMELINE = Pages(TimelineConnection, TIMELINE)
+
+
 @strawberry.federation.type(keys=["id"], description="One person, as all sources together know them.")
 class Customer(Node):
     view: strawberry.Private[CustomerView]
@@ -88,50 +169,49 @@ class Customer(Node):
     async def resolve_reference(cls, info: Request, id: strawberry.ID) -> Customer | None:
         return of(await info.context.session.customer_by_id(id, "representations.id"))
 
-    @strawberry.field
+    @strawberry.field(metadata=_DISPLAY_NAME.metadata)
     async def display_name(self, info: Request) -> str | None:
-        return await _one(self, info, "display_name", str)
+        return await _resolved(_DISPLAY_NAME, self, info)
 
-    @strawberry.field
+    @strawberry.field(metadata=_GIVEN_NAME.metadata)
     async def given_name(self, info: Request) -> str | None:
-        return await _one(self, info, "given_name", str)
+        return await _resolved(_GIVEN_NAME, self, info)
 
-    @strawberry.field
+    @strawberry.field(metadata=_FAMILY_NAME.metadata)
     async def family_name(self, info: Request) -> str | None:
-        return await _one(self, info, "family_name", str)
+        return await _resolved(_FAMILY_NAME, self, info)
 
-    @strawberry.field
+    @strawberry.field(metadata=_BIRTH_DATE.metadata)
     async def birth_date(self, info: Request) -> date | None:
-        return await _one(self, info, "birth_date", date)
+        return await _resolved(_BIRTH_DATE, self, info)
 
-    @strawberry.field(description="BCP 47.")
+    @strawberry.field(description="BCP 47.", metadata=_LANGUAGE.metadata)
     async def language(self, info: Request) -> str | None:
-        return await _one(self, info, "language", str)
+        return await _resolved(_LANGUAGE, self, info)
 
-    @strawberry.field
+    @strawberry.field(metadata=_EMAIL_ADDRESSES.metadata)
     async def email_addresses(self, info: Request) -> list[contact.EmailAddress] | None:
-        return await _many(self, info, "email_addresses", contact.email_address)
+        return await _resolved(_EMAIL_ADDRESSES, self, info)
 
-    @strawberry.field
+    @strawberry.field(metadata=_PHONE_NUMBERS.metadata)
     async def phone_numbers(self, info: Request) -> list[contact.PhoneNumber] | None:
-        return await _many(self, info, "phone_numbers", contact.phone_number)
+        return await _resolved(_PHONE_NUMBERS, self, info)
 
-    @strawberry.field
+    @strawberry.field(metadata=_ADDRESSES.metadata)
     async def addresses(self, info: Request) -> list[contact.PostalAddress] | None:
-        return await _many(self, info, "addresses", contact.postal_address)
+        return await _resolved(_ADDRESSES, self, info)
 
-    @strawberry.field
+    @strawberry.field(metadata=_CONSENTS.metadata)
     async def consents(self, info: Request) -> list[contact.Consent] | None:
-        return await _many(self, info, "consents", contact.consent)
+        return await _resolved(_CONSENTS, self, info)
 
-    @strawberry.field
+    @strawberry.field(metadata=_PREFERENCES.metadata)
     async def preferences(self, info: Request) -> list[contact.Preference] | None:
-        return await _many(self, info, "preferences", contact.preference)
+        return await _resolved(_PREFERENCES, self, info)
 
-    @strawberry.field
+    @strawberry.field(metadata=_ACCOUNT.metadata)
     async def account(self, info: Request) -> contact.Account | None:
-        merged = await self.view.merged("account", info.path)
-        return contact.account(merged[0]) if merged else None
+        return await _resolved(_ACCOUNT, self, info)
 
     @strawberry.field(description="Where values come from; of all fields where none are named.")
     async def provenance(
@@ -143,35 +223,41 @@ class Customer(Node):
             found += [_provenance(self.view, name, m) for m in merged]
         return found
 
-    @strawberry.field
+    @strawberry.field(metadata=_ORDERS.metadata)
     async def orders(
         self, info: Request, first: int | None = 20, after: str | None = None
     ) -> OrderConnection | None:
-        return await _page(self, info, OrderConnection, [RecordKind.ORDER], first, after)
+        return await _page(_ORDERS, self, info, first, after)
 
-    @strawberry.field
+    @strawberry.field(metadata=_TICKETS.metadata)
     async def tickets(
         self, info: Request, first: int | None = 20, after: str | None = None
     ) -> TicketConnection | None:
-        return await _page(self, info, TicketConnection, [RecordKind.TICKET], first, after)
+        return await _page(_TICKETS, self, info, first, after)
 
-    @strawberry.field(description="What happened with the e-mails of campaigns.")
+    @strawberry.field(
+        description="What happened with the e-mails of campaigns.", metadata=_EMAIL_EVENTS.metadata
+    )
     async def email_events(
         self, info: Request, first: int | None = 20, after: str | None = None
     ) -> EmailEventConnection | None:
-        return await _page(self, info, EmailEventConnection, [RecordKind.EMAIL_EVENT], first, after)
+        return await _page(_EMAIL_EVENTS, self, info, first, after)
 
-    @strawberry.field(description="The correspondence in the connected mailboxes.")
+    @strawberry.field(
+        description="The correspondence in the connected mailboxes.", metadata=_MESSAGES.metadata
+    )
     async def messages(
         self, info: Request, first: int | None = 20, after: str | None = None
     ) -> MessageConnection | None:
-        return await _page(self, info, MessageConnection, [RecordKind.MESSAGE], first, after)
+        return await _page(_MESSAGES, self, info, first, after)
 
-    @strawberry.field(description="Orders, tickets, e-mail events and messages in one stream.")
+    @strawberry.field(
+        description="Orders, tickets, e-mail events and messages in one stream.", metadata=_TIMELINE.metadata
+    )
     async def timeline(
         self, info: Request, first: int | None = 20, after: str | None = None
     ) -> TimelineConnection | None:
-        return await _page(self, info, TimelineConnection, TIMELINE, first, after)
+        return await _page(_TIMELINE, self, info, first, after)
 
     @strawberry.field(
         description="The source records that are this customer, and why; with `asOf`, as it was believed to be then."
@@ -192,32 +278,20 @@ def of(view: CustomerView | None) -> Customer | None:
     return Customer(view=view, id=strawberry.ID(view.id), redirected_from=redirected)
 
 
-async def _one(customer: Customer, info: Request, name: str, _type: type[T]) -> T | None:
-    merged = await customer.view.merged(name, info.path)
-    value: T | None = merged[0].value if merged else None
-    return value
-
-
-async def _many(customer: Customer, info: Request, name: str, make: Callable[[Merged], T]) -> list[T] | None:
-    """A merged list; None, not an empty list, when no source that could have said something answered."""
-    merged = await customer.view.merged(name, info.path)
-    if not merged and not customer.view.answered(name):
-        return None
-    return [make(m) for m in merged]
+async def _resolved(prepared: Prepared[T], customer: Customer, info: Request) -> T:
+    return await prepared.resolved(customer, info.path, _NO_NAMES)
 
 
 async def _page(
-    customer: Customer,
-    info: Request,
-    into: type[C],
-    kinds: Sequence[RecordKind],
-    first: int | None,
-    after: str | None,
+    pages: Pages[C], customer: Customer, info: Request, first: int | None, after: str | None
 ) -> C | None:
-    parts = frozenset(part for part in ("lines", "body") if asks_for(info, part))
-    place = read_cursor(after)
-    found = await customer.view.activities(kinds, page_size(first), place, parts, info.path)
-    return page(into, found, after)
+    """A page, also of what is found by e-mail address, which has to be known first."""
+    names = names_asked(info)
+    if not customer.view.waits_for_addresses(pages.kinds):
+        return await pages.prepared.resolved(customer, info.path, names, first=first, after=after)
+    size, place = page_size(first), read_cursor(after)
+    found = await customer.view.activities(pages.kinds, size, place, _parts(names), info.path)
+    return page(pages.into, found, after)
 
 
 def _field_names(fields: list[str] | None) -> list[str]:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar, cast
 
 import strawberry
 
+from adapters.records import Activity
 from gateway.schema.comment import Comment
 from resolvers.connection import Slice, place_of
 
@@ -49,14 +50,39 @@ def page(into: type[C], found: Slice | None, after: str | None) -> C | None:
     """A connection from a slice; None stays None."""
     if found is None:
         return None
-    edges: list[Edge[Any]] = [Edge(cursor=place_of(r).cursor(), node=r) for r in found.records]
+    edges = [_Placed(record) for record in found.records]
     return into(
-        edges=edges,
-        page_info=PageInfo(
-            has_next_page=found.has_next,
-            has_previous_page=after is not None,
-            start_cursor=edges[0].cursor if edges else None,
-            end_cursor=edges[-1].cursor if edges else None,
-        ),
+        edges=cast("list[Edge[Any]]", edges),
+        page_info=cast("PageInfo", _PlacedPage(edges, found.has_next, after)),
         missing=list(found.partial),
     )
+
+
+class _Placed:
+    """An edge whose cursor is made when it is asked for."""
+
+    __slots__ = ("node",)
+
+    def __init__(self, node: Activity) -> None:
+        self.node = node
+
+    @property
+    def cursor(self) -> str:
+        return place_of(self.node).cursor()
+
+
+class _PlacedPage:
+    """A page's information, made when it is asked for."""
+
+    __slots__ = ("_edges", "has_next_page", "has_previous_page")
+
+    def __init__(self, edges: list[_Placed], has_next_page: bool, after: str | None) -> None:
+        self._edges, self.has_next_page, self.has_previous_page = edges, has_next_page, after is not None
+
+    @property
+    def start_cursor(self) -> str | None:
+        return self._edges[0].cursor if self._edges else None
+
+    @property
+    def end_cursor(self) -> str | None:
+        return self._edges[-1].cursor if self._edges else None
