@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import os
+import signal
 import socket
 import subprocess
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import IO
 
 START_WITHIN = 60.0
 """Seconds that a server may take until it listens."""
+_PR_SET_PDEATHSIG = 1
 _DRAIN_WITHIN = 3.0
 _PAUSE = 0.05
 _QUIET_S = 0.001
@@ -51,7 +54,7 @@ class Process:
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE if announced else self._errors,
                 stderr=self._errors,
-                preexec_fn=lambda: os.sched_setaffinity(0, {core}),  # before it makes threads of its own
+                preexec_fn=_prepare(core),
             )
         except OSError as error:
             self._errors.close()
@@ -121,6 +124,17 @@ class Process:
         if self._process.stdout is not None:
             self._process.stdout.close()
         self._errors.close()
+
+
+def _prepare(core: int) -> Callable[[], None]:
+    """What a process does first: it takes its core before it makes threads, and ends when this one is killed."""
+    libc = ctypes.CDLL(None)
+
+    def prepare() -> None:
+        os.sched_setaffinity(0, {core})
+        libc.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+
+    return prepare
 
 
 def cpu_s(pid: int) -> float:
