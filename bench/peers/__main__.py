@@ -52,6 +52,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     machine = report.machine()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the servers are stopped too
     result = measure.run(plan)
+    machine["load_average_after"] = [round(each, 2) for each in os.getloadavg()]
     rows = measure.rows(result)
     if not rows:
         print("nothing was measured; what went wrong is above", file=sys.stderr)

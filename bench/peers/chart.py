@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
-_BAR, _GAP, _LEFT, _WIDTH, _TOP = 20, 8, 190, 720, 34
+_BAR, _GAP, _LEFT, _WIDTH, _TOP = 20, 8, 215, 720, 34
 _STYLE = """
 text { font: 13px system-ui, sans-serif; fill: #1f2328 }
 .title { font-weight: 600 }

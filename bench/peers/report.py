@@ -15,7 +15,7 @@ Row = Mapping[str, Any]
 
 CALLS = len(LATENCY)
 """Upstream calls that both queries need."""
-_LOAD_TOO_BUSY = 0.85
+_LOAD_TOO_BUSY, _CORE_SHARED = 0.85, 0.8
 _ORDER = ("ours", "hive", "apollo", "mercurius", "tailcall", "plain")
 _COLUMNS = ("cpu_ms", "rps", "p50_ms", "p99_ms", "calls", "rss_mb")
 _HEADS = ("CPU-ms a request", "requests/s", "p50 ms", "p99 ms", "upstream calls", "RSS MB")
@@ -155,6 +155,15 @@ def notes(rows: Sequence[Row], spread: Sequence[Row]) -> list[str]:
         for row in spread
         if row.get("load_busy", 0) > _LOAD_TOO_BUSY
     ]
+    crowded = [
+        f"{_name(row)} ({row['server_busy']:.0%})"
+        for row in spread
+        if row["cell"] != "latency" and row.get("server_busy", 1) < _CORE_SHARED
+    ]
+    if crowded:
+        found.append(
+            f"another program took part of the servers' core, so requests a second and times are too bad: {', '.join(crowded)}"
+        )
     return found
 
 
@@ -163,7 +172,7 @@ def _name(row: Row) -> str:
 
 
 def _listed(lines: Iterable[str]) -> str:
-    return "\n".join(f"- {' '.join(line.split())[:400]}" for line in lines)
+    return "\n".join(f"- {' '.join(line.split())[:600]}" for line in lines)
 
 
 def machine() -> dict[str, object]:

@@ -83,6 +83,16 @@ def test_what_spoils_a_figure_is_said() -> None:
     assert report.notes(ROWS, []) == []
 
 
+def test_a_core_that_others_used_is_said_once() -> None:
+    spread = [
+        {"server": "ours", "query": "A", "cell": "cold", "server_busy": 0.5},
+        {"server": "hive", "query": "A", "cell": "cold", "server_busy": 0.95},
+        {"server": "ours", "query": "A", "cell": "latency", "server_busy": 0.1},
+    ]
+    (note,) = report.notes(ROWS, spread)
+    assert note.endswith(": ours, A, cold (50%)")
+
+
 def test_chart_is_xml_with_a_bar_for_each_server() -> None:
     root = ElementTree.fromstring(chart.svg(ROWS, {"ours": "this <gateway>"}))
     space = "{http://www.w3.org/2000/svg}"
