@@ -150,6 +150,8 @@ class _Bench:
 
     def _running(self, server: Server, *, warm: bool) -> _Running | None:
         key = (server.name, warm and server.separate_warm)
+        if server.name in self._result.refused:  # it could not be started before
+            return None
         if key not in self._started:
             self._started[key] = self._start(server, warm=key[1])
         return self._started[key]
