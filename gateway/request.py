@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 from urllib.parse import parse_qsl
@@ -14,6 +15,7 @@ from gateway.errors import Code
 
 GRAPHQL_RESPONSE = "application/graphql-response+json"
 JSON = "application/json"
+_HASH = re.compile(r"(?:sha256:)?[0-9A-Fa-f]{64}|[0-9A-Fa-f]{40}|[0-9A-Fa-f]{32}")
 
 
 class Refused(Exception):
@@ -30,9 +32,10 @@ class Refused(Exception):
 
 
 class Question(msgspec.Struct, frozen=True, kw_only=True):
-    """The parameters of a well-formed request."""
+    """The parameters of a well-formed request. There is a `query`, a `document_hash` (SHA-256, in hexadecimal), or both."""
 
-    query: str
+    query: str = ""
+    document_hash: str | None = None
     variables: dict[str, Any] = {}
     operation_name: str | None = None
     extensions: dict[str, Any] = {}
@@ -142,6 +145,7 @@ def _from_url(query_string: bytes) -> Question:
         raise Refused(400, Code.BAD_USER_INPUT, "a parameter of the URL is given twice")
     parameters: dict[str, Any] = {
         "query": given.get("query"),
+        "documentId": given.get("documentId") or None,
         "operationName": given.get("operationName") or None,
     }
     for name in ("variables", "extensions"):
@@ -155,9 +159,6 @@ def _checked(parameters: Any) -> Question:
         raise Refused(400, Code.BAD_USER_INPUT, "batches of requests are not accepted: send one object")
     if not isinstance(parameters, dict):
         raise Refused(400, Code.BAD_USER_INPUT, "the body must be a JSON object")
-    query = parameters.get("query")
-    if not isinstance(query, str) or not query.strip():
-        raise Refused(400, Code.BAD_USER_INPUT, "the parameter query must be a GraphQL document, as a string")
     for name, type_, what in (
         ("operationName", str, "a string"),
         ("variables", dict, "an object"),
@@ -165,9 +166,38 @@ def _checked(parameters: Any) -> Question:
     ):
         if parameters.get(name) is not None and not isinstance(parameters[name], type_):
             raise Refused(400, Code.BAD_USER_INPUT, f"the parameter {name} must be {what} or null")
+    hash_ = _document_hash(parameters)
+    query = parameters.get("query")
+    if query is None and hash_ is not None:
+        query = ""
+    elif not isinstance(query, str) or not query.strip():
+        raise Refused(400, Code.BAD_USER_INPUT, "the parameter query must be a GraphQL document, as a string")
     return Question(
         query=query,
+        document_hash=hash_,
         variables=parameters.get("variables") or {},
         operation_name=parameters.get("operationName") or None,
         extensions=parameters.get("extensions") or {},
     )
+
+
+def _document_hash(parameters: Mapping[str, Any]) -> str | None:
+    """The hash of `documentId`, or of `extensions.persistedQuery`, which must not contradict each other."""
+    found: dict[str, None] = {}
+    if (id_ := parameters.get("documentId")) is not None:
+        found[_hash(id_, "documentId")] = None
+    if (persisted := (parameters.get("extensions") or {}).get("persistedQuery")) is not None:
+        if not isinstance(persisted, dict) or persisted.get("version") != 1:
+            text = "extensions.persistedQuery must be an object with version 1 and sha256Hash"
+            raise Refused(400, Code.BAD_USER_INPUT, text)
+        found[_hash(persisted.get("sha256Hash"), "extensions.persistedQuery.sha256Hash")] = None
+    if len(found) > 1:
+        raise Refused(400, Code.BAD_USER_INPUT, "documentId and extensions.persistedQuery name two documents")
+    return next(iter(found), None)
+
+
+def _hash(value: Any, name: str) -> str:
+    # Relay's tools may make ids of MD5 (32 digits) or SHA-1 (40) for documents that the gateway trusts anyway
+    if isinstance(value, str) and _HASH.fullmatch(value):
+        return value.removeprefix("sha256:").lower()
+    raise Refused(400, Code.BAD_USER_INPUT, f"{name} must be a SHA-256 hash in hexadecimal digits")

@@ -15,6 +15,8 @@ import msgspec
 from adapters.base import KeyType, MatchKey
 from adapters.records import Profile
 from resolvers.cache import Cache
+from resolvers.caching import tags
+from resolvers.caching.tags import Tags
 from resolvers.errors import FieldPath
 from resolvers.identity import keys as match_keys
 from resolvers.identity.decisions import Decided
@@ -48,6 +50,7 @@ class IdentityMap:
         """`model` holds the weights of matching; by default those that ship with the product."""
         self.store = store
         self.options = options
+        self.tags = Tags()
         self._tokens = tokens
         self._cache = cache
         self._sources = sources
@@ -212,6 +215,8 @@ class IdentityMap:
         }
 
     async def _drop(self, ids: Iterable[str]) -> None:
+        ids = frozenset(ids)
+        self.tags.drop(map(tags.customer, ids))
         await self._cache.drop([f"customer:{i}" for i in sorted(ids)])
 
 
