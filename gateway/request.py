@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any, NamedTuple
 from urllib.parse import parse_qsl
 
 import msgspec
 import orjson
-from starlette.requests import Request
 
 from gateway.errors import Code
+from gateway.incoming import Incoming
 
 GRAPHQL_RESPONSE = "application/graphql-response+json"
 JSON = "application/json"
@@ -41,13 +42,19 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
     extensions: dict[str, Any] = {}
 
 
-def accepted(accept: str | None) -> str | None:
+def accepted(accept: str) -> str | None:
     """The media type to answer in, or None where the client takes neither.
 
     Without a preference it is application/json, which every client understands; `graphql-response+json` is
     given to those who ask for it, since its status codes say more.
     """
-    if accept is None or not accept.strip():
+    # clients send few different values, and short ones
+    return _accepted(accept) if len(accept) <= 256 else _accepted.__wrapped__(accept)
+
+
+@lru_cache(maxsize=256)
+def _accepted(accept: str) -> str | None:
+    if not accept.strip():
         return JSON
     ranges = [found for part in accept.split(",") if (found := _range(part)) is not None]
     best, best_quality = None, 0.0
@@ -85,21 +92,21 @@ def _range(part: str) -> _Range | None:
     return _Range(type_, quality)
 
 
-async def question(request: Request, max_body_bytes: int) -> Question:
+async def question(request: Incoming, max_body_bytes: int) -> Question:
     """The parameters of a GET or POST request. Raises Refused."""
     if request.method == "GET":
-        return _from_url(request.scope["query_string"])
+        return _from_url(request.query_string)
     _check_content_type(request)
     return _checked(_decoded(await _body(request, max_body_bytes), "the body"))
 
 
-def _check_content_type(request: Request) -> None:
-    encoding = request.headers.get("content-encoding", "identity").strip().lower()
+def _check_content_type(request: Incoming) -> None:
+    encoding = request.get("content-encoding", "identity").strip().lower()
     if encoding not in ("", "identity"):
         raise Refused(
             415, Code.BAD_USER_INPUT, "compressed bodies are not accepted", {"Accept-Encoding": "identity"}
         )
-    type_, *parameters = (part.strip().lower() for part in request.headers.get("content-type", "").split(";"))
+    type_, *parameters = (part.strip().lower() for part in request.get("content-type").split(";"))
     # anything that a browser's form can send without asking first would let other web pages send requests
     if type_ != JSON:
         raise Refused(415, Code.BAD_USER_INPUT, "the content type must be application/json", {"Accept": JSON})
@@ -109,16 +116,16 @@ def _check_content_type(request: Request) -> None:
             raise Refused(415, Code.BAD_USER_INPUT, "the charset must be UTF-8", {"Accept": JSON})
 
 
-async def _body(request: Request, limit: int) -> bytes:
+async def _body(request: Incoming, limit: int) -> bytes:
     too_large = Refused(
         413, Code.BAD_USER_INPUT, f"the body is larger than {limit} bytes", {"Connection": "close"}
     )
-    declared = request.headers.get("content-length", "")
+    declared = request.get("content-length")
     if declared.isdecimal() and int(declared[:19]) > limit:
         raise too_large
     chunks: list[bytes] = []
     size = 0
-    async for chunk in request.stream():
+    async for chunk in request.chunks():
         size += len(chunk)
         if size > limit:
             raise too_large

@@ -32,6 +32,8 @@ def coerce(
 ) -> dict[str, Any] | list[GraphQLError]:
     """The coerced variables of a validated operation, or what is wrong with the given ones."""
     definitions = operation.variable_definitions or ()
+    if not definitions:
+        return {}
     values = get_variable_values(schema, definitions, dict(given), max_errors=1)
     if not isinstance(values, list):
         return values.coerced
