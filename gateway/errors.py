@@ -95,17 +95,41 @@ def of_execution(
     return formatted, unexpected
 
 
-def of_failures(failures: Iterable[SourceFailure], correlation_id: str) -> list[dict[str, Any]]:
-    """The failed batches of a session, one error each."""
-    formatted: list[dict[str, Any]] = []
+def of_failures(failures: Iterable[SourceFailure], data: Any, correlation_id: str) -> list[dict[str, Any]]:
+    """The failed batches of a session, one error each, in the order of the answer's `data`; each names the first field that
+    missed it. When fields come to want something depends on chance, so it must not show.
+    """
+    formatted: list[tuple[tuple[Any, ...], dict[str, Any]]] = []
     for failure in failures:
         code = failure.code if failure.code in Code.__members__ else Code.INTERNAL.value
+        paths = (path.as_list() for path in failure.paths)
+        place, _, path = min(
+            ((_place(p, data), [str(k) for k in p], p) for p in paths),
+            default=((), (), []),
+            key=lambda p: p[:2],
+        )
         error: dict[str, Any] = {"message": failure.message}
-        if failure.path:
-            error |= {"path": list(failure.path)}
+        if path:
+            error |= {"path": path}
         extensions = {"code": code, "source": failure.source, "correlationId": correlation_id}
-        formatted.append({**error, "extensions": extensions})
-    return formatted
+        formatted.append(((place, failure.source, code), {**error, "extensions": extensions}))
+    return [error for _, error in sorted(formatted, key=lambda pair: pair[0])]
+
+
+def _place(path: Sequence[str | int], data: Any) -> tuple[int, ...]:
+    """Where a path stands in the answer; what is not there any more (its parent is null) comes first."""
+    place = []
+    for key in path:
+        if isinstance(data, dict) and key in data:
+            place.append(list(data).index(str(key)))
+            data = data[key]
+        elif isinstance(data, list) and isinstance(key, int) and key < len(data):
+            place.append(key)
+            data = data[key]
+        else:
+            place.append(0)
+            data = None
+    return tuple(place)
 
 
 def _shown(original: BaseException, correlation_id: str) -> tuple[str, dict[str, Any]]:

@@ -175,7 +175,7 @@ class GraphQLEndpoint:
                 task.cancel()
             await asyncio.gather(work, gone, return_exceptions=True)
             await context.session.aclose()
-        return result, errors.of_failures(context.session.errors, asker.correlation_id)
+        return result, errors.of_failures(context.session.errors, result.data, asker.correlation_id)
 
     async def _execute(self, operation: Operation, asked: Question, context: Any) -> ExecutionResult:
         result = execute(

@@ -96,6 +96,9 @@ def merge_pages(pages: Sequence[Page], first: int) -> tuple[tuple[Activity, ...]
     A stream that gave fewer than `first` records and still has more (its source was not read to the end) hides what lies
     below its last one, so nothing below that is shown yet: the next page goes on there.
     """
+    if len(pages) == 1:  # in order already, and without doubles
+        records, more = pages[0].records, pages[0].has_more
+        return records[:first], more or len(records) > first
     found = {place_of(record): record for page in pages for record in page.records}
     unread = [place_of(p.records[-1]) for p in pages if p.has_more and p.records and len(p.records) < first]
     horizon = max(unread, default=None)

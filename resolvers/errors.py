@@ -8,7 +8,8 @@ SourceFailure            not raised: one failed batch, noted once, while the res
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from collections.abc import Sequence
+from typing import Protocol
 
 import msgspec
 
@@ -45,9 +46,9 @@ class FieldPath(Protocol):
 
 
 class SourceFailure(msgspec.Struct, frozen=True, kw_only=True):
-    """One failed batch: `path` is the first field of the answer that missed it."""
+    """One failed batch. `paths` are the fields of the answer that missed it, as they came to want it."""
 
     source: str
     code: str
     message: str
-    path: tuple[Any, ...] | None = None
+    paths: Sequence[FieldPath] = ()

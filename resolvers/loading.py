@@ -25,6 +25,9 @@ from resolvers.sources import Sources
 
 T = TypeVar("T")
 log = logging.getLogger(__name__)
+_MOST_PATHS = 10_000
+_TURNS = 4
+"""Turns of the event loop that a batch stays open: the fields of a list's objects begin later than those of a lone object."""
 
 
 class Outcome(msgspec.Struct, Generic[T], frozen=True, kw_only=True):
@@ -44,7 +47,7 @@ class Fetch(msgspec.Struct, kw_only=True):
 class Batch:
     """Requests of one shape to one source, that go out together. `at` is when the answer came in."""
 
-    __slots__ = ("answer", "at", "done", "failure", "items", "limit", "parts", "path", "sent", "source")
+    __slots__ = ("answer", "at", "done", "failure", "items", "limit", "parts", "paths", "source")
 
     def __init__(self, source: str, done: asyncio.Future[None]) -> None:
         self.source = source
@@ -52,11 +55,16 @@ class Batch:
         self.items: dict[Hashable, Any] = {}
         self.parts: frozenset[str] = frozenset()
         self.limit = 0
-        self.path: FieldPath | None = None
-        self.sent = False
+        self.paths: list[FieldPath] = []
         self.answer: Mapping[Any, Any] = {}
         self.failure: SourceFailure | None = None
         self.at: datetime | None = None
+
+    def joined(self, path: FieldPath | None) -> Batch:
+        """Itself; a field that misses its answer, should it fail, is one more."""
+        if path is not None and len(self.paths) < _MOST_PATHS:
+            self.paths.append(path)
+        return self
 
     def value(self, ident: Hashable) -> Any:
         """What came back for one of the items; None where nothing did. Only when the batch is done."""
@@ -95,9 +103,10 @@ class Loader:
 
     async def find(self, source: str, key: MatchKey, path: FieldPath | None = None) -> Outcome[Found]:
         """The profiles that carry a key in one source."""
-        batch = self._finds.get((source, key))
-        if batch is None:
-            batch = self._finds[source, key] = self._batch(("find", source), path)
+        known = self._finds.get((source, key))
+        batch = known.joined(path) if known is not None else self._batch(("find", source), path)
+        if known is None:
+            self._finds[source, key] = batch
             batch.items[key] = key
         await finished(((batch, None),))
         return batch.outcome(key)
@@ -130,7 +139,7 @@ class Loader:
         """The batch that brings a profile with these parts, under `record_id`."""
         known = self._profiles.get((source, record_id))
         if known is not None and parts <= known.parts:
-            return known
+            return known.joined(path)
         batch = self._profiles[source, record_id] = self._batch(("read", source), path)
         batch.parts |= parts if known is None else parts | known.parts
         batch.items[record_id] = record_id
@@ -149,7 +158,7 @@ class Loader:
         ident = (source, kind, owner.ref, window.before)
         known = self._pages.get(ident)
         if known is not None and window.limit <= known.limit and parts <= known.parts:
-            return known
+            return known.joined(path)
         batch = self._pages[ident] = self._batch(("page", source, kind, window.before), path)
         batch.parts |= parts
         batch.limit = max(batch.limit, window.limit)
@@ -163,7 +172,6 @@ class Loader:
         ident = (profile.source, profile.id)
         if newer or ident not in self._profiles:
             batch = self._profiles[ident] = Batch(profile.source, asyncio.get_running_loop().create_future())
-            batch.sent = True
             batch.answer = {profile.id: profile}
             fetch = self.fetches.get(profile.source)
             batch.at = (fetch and fetch.at) or datetime.now(UTC)
@@ -199,15 +207,17 @@ class Loader:
             loop = asyncio.get_running_loop()
             batch = self._open[shape] = Batch(shape[1], loop.create_future())
             self._busy[shape[0]].add(batch)
-            # two turns: siblings that first had to wait for one resolved future still catch this batch
-            loop.call_soon(loop.call_soon, self._send, shape)
-        if batch.path is None:
-            batch.path = path
-        return batch
+            self._send_after(_TURNS, loop, shape)
+        return batch.joined(path)
+
+    def _send_after(self, turns: int, loop: asyncio.AbstractEventLoop, shape: tuple[Any, ...]) -> None:
+        if turns > 1:
+            loop.call_soon(self._send_after, turns - 1, loop, shape)
+        else:
+            loop.call_soon(self._send, shape)
 
     def _send(self, shape: tuple[Any, ...]) -> None:
         batch = self._open.pop(shape)
-        batch.sent = True
         task = asyncio.get_running_loop().create_task(self._run(shape, batch))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
@@ -217,7 +227,7 @@ class Loader:
         try:
             batch.answer = await self._guarded(source, operation, lambda: self._ask(shape, batch))
         except SourceError as error:
-            batch.failure = self._note(error, batch.path)
+            batch.failure = self._note(error, batch.paths)
         except asyncio.CancelledError:
             batch.done.cancel()
             raise
@@ -252,12 +262,12 @@ class Loader:
             log.exception("an adapter failed", extra={"source": source, "operation": operation})
             raise _Broken(source, operation, type(error).__name__) from None
 
-    def _note(self, error: SourceError, path: FieldPath | None) -> SourceFailure:
+    def _note(self, error: SourceError, paths: list[FieldPath]) -> SourceFailure:
         failure = SourceFailure(
             source=error.source,
             code=error.code,
             message=f"{error.source} {error.summary}",
-            path=tuple(path.as_list()) if path is not None else None,
+            paths=paths,  # grows with the fields that come to want it later
         )
         log.warning(
             "source failed",

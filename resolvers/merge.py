@@ -72,8 +72,15 @@ def _display_name(profile: Profile) -> str | None:
     return profile.full_name or parts or None
 
 
+_PLAIN_EMAIL = re.compile(r"(?!.*xn--)[a-z0-9._+-]+@[a-z0-9.-]+")
+"""What has no other spelling than its case. Checking an address in full costs more than everything else about it."""
+
+
 def _email_key(value: EmailAddress) -> str:
-    return match_keys.email(value.value) or value.value.strip().lower()
+    lowered = value.value.strip().lower()
+    if _PLAIN_EMAIL.fullmatch(lowered):
+        return lowered
+    return match_keys.email(value.value) or lowered
 
 
 def _phone_key(value: PhoneNumber) -> str:
@@ -154,6 +161,8 @@ class MergeRules:
     def merge(self, name: str, observed: Sequence[Observed]) -> tuple[Merged, ...]:
         """The surviving values of a field, at most one unless it is a list. Deterministic: the records' order plays no part."""
         field = FIELDS[name]
+        if len(observed) == 1:
+            return self._alone(name, field, observed[0])
         ranked = sorted(observed, key=lambda o: (self._trust(name, o.profile.source), _age(o), o.profile.id))
         if field.many:
             return self._union(name, field, ranked)
@@ -170,6 +179,15 @@ class MergeRules:
         conflicts = [(v, o.profile.source) for o, v in others if field.same(v) != key]
         agreeing = [o.profile.source for o, v in others if field.same(v) == key]
         return (_merged(best, value, rule, conflicts, agreeing),)
+
+    def _alone(self, name: str, field: Field, observed: Observed) -> tuple[Merged, ...]:
+        """Of one record: there is nothing to weigh."""
+        value = field.read(observed.profile)
+        if field.many:
+            if len(value) > 1:
+                return self._union(name, field, (observed,))
+            return tuple(_merged(observed, each, Rule.UNION, (), ()) for each in value)
+        return () if value is None else (_merged(observed, value, self.rule(name), (), ()),)
 
     def text(self, name: str, value: Any) -> str:
         """A value as provenance shows it."""
@@ -204,7 +222,7 @@ def _merged(
         observed_at=best.at,
         rule=rule,
         conflicts=tuple(conflicts),
-        agreeing=tuple(dict.fromkeys(s for s in agreeing if s != best.profile.source)),
+        agreeing=tuple(dict.fromkeys(s for s in agreeing if s != best.profile.source)) if agreeing else (),
     )
 
 

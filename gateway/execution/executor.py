@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Awaitable
 from typing import Any
 
-from graphql import GraphQLObjectType, is_object_type
+from graphql import GraphQLObjectType
 from graphql.execution.collect_fields import FieldDetailsList, GroupedFieldSet
 from graphql.execution.values import get_argument_values
-from graphql.pyutils import Path, Undefined, gather_with_cancel
+from graphql.pyutils import Path, gather_with_cancel
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 
 from gateway.execution.plan import Plan, Plans, Selections, Step, key, planned
@@ -43,29 +43,14 @@ class CompiledExecutor(StrawberryGraphQLCoreExecutionContext):
             return super().execute_fields(
                 parent_type, source_value, path, grouped_field_set, position_context
             )
-        results: dict[str, Any] = dict.fromkeys(grouped_field_set)  # the order of the answer
-        under_way: list[str] = []
-        waiting: Waiting = []
+        work = _Work(self, parent_type, source_value, path, position_context, grouped_field_set)
         try:
-            for step in plan:
-                if step.plain is not None:
-                    try:
-                        results[step.name] = step.plain(source_value)
-                        continue
-                    except Exception:  # noqa: S110 - whatever is wrong, graphql-core says it
-                        pass
-                elif step.prepared is not None and self._want(step, parent_type, source_value, path, waiting):
-                    continue
-                self._execute(step, parent_type, source_value, path, position_context, results, under_way)
+            for step in plan.steps:
+                work.take(step, later=plan.mixed)
         except Exception:
-            if under_way:
-                self.settle_in_background([results[name] for name in under_way])
+            self.settle_in_background([awaitable for _, awaitable in work.under_way])
             raise
-        if not under_way and not waiting:
-            return results
-        return self._completed(
-            results, under_way, waiting, (parent_type, source_value, path, position_context)
-        )
+        return work.completed()
 
     def _plan(self, parent: GraphQLObjectType, grouped: GroupedFieldSet) -> Plan | None:
         known = self._known.get(id(grouped))
@@ -74,7 +59,7 @@ class CompiledExecutor(StrawberryGraphQLCoreExecutionContext):
         assert self._selections is not None
         name = key(parent, grouped)
         if name not in self._selections:
-            projector = Projector(self._collected, self.schema.get_field, self._implementations)
+            projector = Projector(self.schema, self._collected)
             self._selections[name] = planned(
                 self.schema, self.fragment_definitions, self.variable_values, projector, parent, grouped
             )
@@ -85,19 +70,82 @@ class CompiledExecutor(StrawberryGraphQLCoreExecutionContext):
     def _collected(self, type_: GraphQLObjectType, nodes: FieldDetailsList) -> GroupedFieldSet:
         return self.collect_subfields(type_, nodes).grouped_field_set
 
-    def _implementations(self, type_: Any) -> list[GraphQLObjectType]:
-        return [t for t in self.schema.get_possible_types(type_) if is_object_type(t)]
 
-    def _want(
-        self, step: Step, parent: GraphQLObjectType, source: Any, path: Path | None, waiting: Waiting
-    ) -> bool:
+class _Work:
+    """The fields of one object, under way."""
+
+    __slots__ = ("_at", "_executor", "_later", "_run", "_waiting", "results", "under_way")
+
+    def __init__(
+        self,
+        executor: CompiledExecutor,
+        parent: GraphQLObjectType,
+        source: Any,
+        path: Path | None,
+        position: Any,
+        grouped: GroupedFieldSet,
+    ) -> None:
+        self._executor = executor
+        self._at = (parent, source, path, position)
+        self._later = False
+        self._run: list[Step] = []
+        self._waiting: Waiting = []
+        self.results: dict[str, Any] = dict.fromkeys(grouped)  # the order of the answer
+        self.under_way: list[tuple[str, Awaitable[Any]]] = []  # with "" what fills in its fields itself
+
+    def take(self, step: Step, *, later: bool) -> None:
+        """Does a field, or begins with it. With `later`, what is asked for is asked together with what other fields' resolvers
+        ask for, in the order of the document: these start only in a later turn of the event loop.
+        """
+        if step.plain is not None:
+            try:
+                self.results[step.name] = step.plain(self._at[1])
+                return
+            except Exception:  # noqa: S110 - whatever is wrong, graphql-core says it
+                pass
+        elif step.prepared is not None:
+            if later or self._later:
+                self._run.append(step)
+                return
+            if self._want(step, self._waiting):
+                return
+            self._later = True
+        self._close_run()
+        self.under_way += self._executed(step)
+
+    def completed(self) -> Any:
+        """The object's part of the answer, or what gives it."""
+        self._close_run()
+        if not self.under_way:
+            return self._read(self._waiting) if self._waiting else self.results
+        if self._waiting:
+            self.under_way.insert(0, ("", self._read(self._waiting)))
+        return self._gathered(self.under_way)
+
+    def _close_run(self) -> None:
+        if self._run:
+            self.under_way.append(("", self._asked(self._run)))
+            self._run = []
+
+    async def _asked(self, steps: list[Step]) -> None:
+        waiting: Waiting = []
+        others = [each for step in steps if not self._want(step, waiting) for each in self._executed(step)]
+        await self._gathered([("", self._read(waiting)), *others])
+
+    async def _gathered(self, under_way: list[tuple[str, Awaitable[Any]]]) -> dict[str, Any]:
+        values = await gather_with_cancel(*(awaitable for _, awaitable in under_way))
+        self.results.update((name, value) for (name, _), value in zip(under_way, values, strict=True) if name)
+        return self.results
+
+    def _want(self, step: Step, waiting: Waiting) -> bool:
         """Asks for what a prepared field needs; False where the resolver has to be called."""
         assert step.prepared is not None
-        assert step.field is not None
+        parent, source, path, _ = self._at
         try:
             arguments = step.arguments
             if arguments is None:
-                arguments = get_argument_values(step.field, step.nodes[0].node, self.variable_values)
+                variables = self._executor.variable_values
+                arguments = get_argument_values(step.field, step.nodes[0].node, variables)
             wanted = step.prepared.want(source, arguments, step.names, Path(path, step.name, parent.name))
         except Exception:
             return False
@@ -106,50 +154,26 @@ class CompiledExecutor(StrawberryGraphQLCoreExecutionContext):
         waiting.append((step, arguments, wanted))
         return True
 
-    def _execute(
-        self,
-        step: Step,
-        parent: GraphQLObjectType,
-        source: Any,
-        path: Path | None,
-        position: Any,
-        results: dict[str, Any],
-        under_way: list[str],
-    ) -> None:
-        """One field in graphql-core's way."""
-        result = self.execute_field(parent, source, step.nodes, Path(path, step.name, parent.name), position)
-        if result is Undefined:
-            del results[step.name]
-            return
-        results[step.name] = result
-        if self.is_awaitable(result):
-            under_way.append(step.name)
-
-    async def _completed(
-        self, results: dict[str, Any], under_way: list[str], waiting: Waiting, at: tuple[Any, ...]
-    ) -> dict[str, Any]:
-        """All fields of an object, each as soon as what it needs is there."""
-        if not under_way:
-            await self._read(results, waiting, at)
-            return results
-        work: list[Awaitable[Any]] = [results[name] for name in under_way]
-        if waiting:
-            work.append(self._read(results, waiting, at))
-        results.update(zip(under_way, await gather_with_cancel(*work), strict=False))
-        return results
-
-    async def _read(self, results: dict[str, Any], waiting: Waiting, at: tuple[Any, ...]) -> None:
-        parent, source, path, position = at
+    async def _read(self, waiting: Waiting) -> dict[str, Any]:
+        """Prepared fields, when what they need is there. What is wrong with one is graphql-core's to say."""
         for _, _, wanted in waiting:
             await finished(wanted)
-        again: list[str] = []
+        source = self._at[1]
+        others: list[tuple[str, Awaitable[Any]]] = []
         for step, arguments, wanted in waiting:
             assert step.prepared is not None
             assert step.project is not None
             try:
-                results[step.name] = step.project(step.prepared.read(source, arguments, wanted))
+                self.results[step.name] = step.project(step.prepared.read(source, arguments, wanted))
             except Exception:
-                self._execute(step, parent, source, path, position, results, again)
-        if again:
-            values = await gather_with_cancel(*(results[name] for name in again))
-            results.update(zip(again, values, strict=True))
+                others += self._executed(step)
+        return await self._gathered(others) if others else self.results
+
+    def _executed(self, step: Step) -> list[tuple[str, Awaitable[Any]]]:
+        """One field in graphql-core's way; what is still to wait for, if anything."""
+        parent, source, path, position = self._at
+        result = self._executor.execute_field(
+            parent, source, step.nodes, Path(path, step.name, parent.name), position
+        )
+        self.results[step.name] = result
+        return [(step.name, result)] if self._executor.is_awaitable(result) else []

@@ -41,7 +41,7 @@ class Step:
 
     name: str
     nodes: FieldDetailsList
-    field: GraphQLField | None
+    field: GraphQLField
     plain: Projection | None = None
     prepared: Prepared[Any] | None = None
     project: Projection | None = None
@@ -49,7 +49,14 @@ class Step:
     names: frozenset[str] = frozenset()
 
 
-Plan = tuple[Step, ...]
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The fields of a selection. `mixed`: some are executed by graphql-core."""
+
+    steps: tuple[Step, ...]
+    mixed: bool
+
+
 Selections = dict[tuple[Any, ...], Plan | None]
 
 
@@ -64,6 +71,10 @@ class Plans:
         self._usable = not any(
             isinstance(d, FragmentDefinitionNode) and d.variable_definitions for d in document.definitions
         )
+
+    def __len__(self) -> int:
+        """Selections that are planned."""
+        return sum(plan is not None for kept in self._by_flags.values() for plan in kept.values())
 
     def selections(self, variables: VariableValues) -> Selections | None:
         """Where the plans for these variables are kept; None while there are none."""
@@ -101,9 +112,8 @@ def planned(
         if field is None:
             return None
         steps.append(_step(name, nodes, field, fragments, variables, projector, parent))
-    if all(step.plain is None and step.prepared is None for step in steps):
-        return None
-    return tuple(steps)
+    others = [step for step in steps if step.plain is None and step.prepared is None]
+    return Plan(tuple(steps), bool(others)) if len(others) < len(steps) else None
 
 
 def _step(

@@ -11,9 +11,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from datetime import date, datetime
 from decimal import Decimal
+from types import SimpleNamespace
 from typing import Any
 
 from graphql import (
+    GraphQLAbstractType,
     GraphQLBoolean,
     GraphQLEnumType,
     GraphQLField,
@@ -22,6 +24,7 @@ from graphql import (
     GraphQLInt,
     GraphQLObjectType,
     GraphQLOutputType,
+    GraphQLSchema,
     GraphQLString,
     is_abstract_type,
     is_leaf_type,
@@ -36,8 +39,6 @@ from strawberry.schema.types import base_scalars
 
 Collect = Callable[[GraphQLObjectType, FieldDetailsList], GroupedFieldSet]
 """graphql-core's own collection of the fields below some field nodes, for one object type."""
-Fields = Callable[[GraphQLObjectType, str], GraphQLField | None]
-Implementations = Callable[[Any], list[GraphQLObjectType]]
 Projection = Callable[[Any], Any]
 
 MAX_FIELDS = 2_000
@@ -58,8 +59,8 @@ class Deviation(Exception):
 class Projector:
     """Compiles for one schema. `collect` decides what @skip and @include leave of the document's selections."""
 
-    def __init__(self, collect: Collect, fields: Fields, implementations: Implementations) -> None:
-        self._parts = (collect, fields, implementations)
+    def __init__(self, schema: GraphQLSchema, collect: Collect) -> None:
+        self._parts = (schema, collect)
 
     def value(self, type_: GraphQLOutputType, nodes: FieldDetailsList) -> Projection:
         """The function from a field's resolved value to its part of the answer. Raises NotPlain."""
@@ -94,8 +95,8 @@ def plain_reader(field: GraphQLField) -> str | Callable[[Any], Any] | None:
 class _Writer:
     """Writes one function's source. Names come from the schema and from the document's grammar, values only through `_bound`."""
 
-    def __init__(self, collect: Collect, fields: Fields, implementations: Implementations) -> None:
-        self._collect, self._fields, self._implementations = collect, fields, implementations
+    def __init__(self, schema: GraphQLSchema, collect: Collect) -> None:
+        self._schema, self._collect = schema, collect
         self._bound: dict[str, Any] = {}
         self._names: dict[int, str] = {}
         self._variables = 0
@@ -146,25 +147,24 @@ class _Writer:
         field_name = group[0].node.name.value
         if field_name == "__typename":
             return repr(parent.name)
-        field = self._fields(parent, field_name)
+        field = self._schema.get_field(parent, field_name)
         reader = plain_reader(field) if field is not None else None
         if field is None or reader is None or group[0].node.arguments:
             raise NotPlain
         read = f"{source}.{reader}" if isinstance(reader, str) else f"{self._bind(reader)}({source})"
         return self.value(field.type, group, read)
 
-    def _abstract(self, type_: Any, nodes: FieldDetailsList, source: str) -> str:
-        """A function for each class of value, written when the first value of the class comes."""
-        branches: dict[str, Projection] = {}
-        for concrete in self._implementations(type_):
-            if concrete.is_type_of is None:
-                raise NotPlain
-            branches[concrete.name] = self._branch(concrete, nodes)
-        possible = {concrete.name: concrete for concrete in self._implementations(type_)}
-        return f"{self._bind(_dispatch(possible, branches))}({source})"
+    def _abstract(self, type_: GraphQLAbstractType, nodes: FieldDetailsList, source: str) -> str:
+        """One function for each possible type; which one a class of values belongs to, the schema's own resolver says once."""
+        possible = self._schema.get_possible_types(type_)
+        definitions = [concrete.extensions.get(_DEFINITION) for concrete in possible]
+        if type_.resolve_type is None or any(d is None or d.concrete_of for d in definitions):
+            raise NotPlain  # what a generic type's value is depends on more than its class
+        branches = {concrete.name: self._branch(concrete, nodes) for concrete in possible}
+        return f"{self._bind(_dispatch(self._schema, type_, branches))}({source})"
 
     def _branch(self, concrete: GraphQLObjectType, nodes: FieldDetailsList) -> Projection:
-        writer = _Writer(self._collect, self._fields, self._implementations)
+        writer = _Writer(self._schema, self._collect)
         writer._written = self._written
         found = writer.function(writer._present(concrete, nodes, "v"))
         self._written = writer._written
@@ -240,19 +240,21 @@ def _checker(type_: GraphQLObjectType) -> Projection:
     return checked
 
 
-def _dispatch(possible: Mapping[str, GraphQLObjectType], branches: Mapping[str, Projection]) -> Projection:
+def _dispatch(
+    schema: GraphQLSchema, type_: GraphQLAbstractType, branches: Mapping[str, Projection]
+) -> Projection:
     """By the value's class; a class that no type claims is graphql-core's to complain about."""
     known: dict[type, Projection] = {}
+    resolve: Any = type_.resolve_type
+    info = SimpleNamespace(schema=schema)  # all that a resolver by class looks at
 
     def dispatched(value: Any) -> Any:
         branch = known.get(value.__class__)
         if branch is None:
             if value is None:
                 raise Deviation
-            name = next((n for n, t in possible.items() if t.is_type_of(value, None) is True), None)  # type: ignore[misc,arg-type]
-            if name is None:
-                raise Deviation
-            branch = known[value.__class__] = branches[name]
+            branch = branches[resolve(value, info, type_)]
+            known[value.__class__] = branch
         return branch(value)
 
     return dispatched

@@ -55,6 +55,8 @@ _WORDS = re.compile(r"[^\W\d_]+", re.UNICODE)
 
 def fold(text: str) -> str:
     """Case and accents left out: "Łukasz YILMAZ" and "lukasz yilmaz" are one."""
+    if text.isascii():
+        return text.casefold()
     lowered = unicodedata.normalize("NFKC", text).casefold().translate(_LETTERS)
     bare = "".join(
         c for c in unicodedata.normalize("NFKD", lowered) if unicodedata.combining(c) in _NO_ACCENT

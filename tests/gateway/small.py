@@ -109,7 +109,7 @@ class Query:
     @strawberry.field
     def batch(self, info: strawberry.Info[Context, None]) -> str | None:
         failure = SourceFailure(
-            source="crm", code="SOURCE_TIMEOUT", message="crm did not answer in time", path=("batch",)
+            source="crm", code="SOURCE_TIMEOUT", message="crm did not answer in time", paths=[info.path]
         )
         info.context.session.errors.append(failure)
         return None
