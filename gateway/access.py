@@ -67,11 +67,10 @@ class Tracing:
 
     def _write(self, line: dict[str, Any], correlation: str) -> None:
         handlers = logging.getLogger().handlers
-        if len(handlers) == 1 and isinstance(handlers[0], Lines):
-            # round structlog and logging, which take more time than a kept answer
-            if handlers[0].quick("info", "request", {"correlation_id": correlation, **line}):
-                return
-        self._log.info("request", **line)
+        lines = handlers[0] if len(handlers) == 1 and isinstance(handlers[0], Lines) else None
+        # round structlog and logging, which take more time than a kept answer
+        if lines is None or not lines.quick("info", "request", {"correlation_id": correlation, **line}):
+            self._log.info("request", **line)
 
     def _line(self, scope: Scope, status: int, seconds: float) -> dict[str, Any]:
         path = scope["path"] if scope["path"] in self._routes else "(other)"

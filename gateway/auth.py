@@ -25,7 +25,7 @@ DEVELOPER = "development"
 class Headers(Protocol):
     """The headers of a request, by their names in lower case."""
 
-    def get(self, name: str, default: str = ..., /) -> str:
+    def get(self, name: str, default: str, /) -> str:
         """The first value, or the default."""
         ...
 
@@ -51,7 +51,11 @@ class Authenticator:
     def caller(self, headers: Headers) -> Caller:
         """The caller; raises a UserError: UNAUTHENTICATED, FORBIDDEN, or BAD_USER_INPUT for a malformed purpose."""
         # everything that `_found` looks at; whoever was let in once is let in again, and nobody else is remembered
-        sent = (headers.get("authorization", ""), headers.get("x-api-key", ""), headers.get("x-purpose", "\0"))
+        sent = (
+            headers.get("authorization", ""),
+            headers.get("x-api-key", ""),
+            headers.get("x-purpose", "\0"),
+        )
         caller = self._known.get(sent)
         if caller is None:
             caller = self._found(headers)
@@ -86,7 +90,9 @@ def _digest(secret: str) -> bytes:
 
 
 def _stated_purpose(headers: Headers) -> str | None:
-    purpose = headers.get("x-purpose", "\0")  # which no header can hold: an empty one is malformed, a missing one is not
+    purpose = headers.get(
+        "x-purpose", "\0"
+    )  # which no header can hold: an empty one is malformed, a missing one is not
     if purpose == "\0":
         return None
     if not _PURPOSE.fullmatch(purpose):

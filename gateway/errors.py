@@ -31,14 +31,6 @@ class Code(StrEnum):
     BAD_USER_INPUT = "BAD_USER_INPUT", "The request, the document or an argument is not valid."
     UNAUTHENTICATED = "UNAUTHENTICATED", "No API key was sent, or it is not known."
     FORBIDDEN = "FORBIDDEN", "The caller is known but may not do this."
-    PERSISTED_QUERY_NOT_FOUND = (
-        "PERSISTED_QUERY_NOT_FOUND",
-        "Only a hash was sent, and no document is known by it.",
-    )
-    PERSISTED_QUERY_NOT_SUPPORTED = (
-        "PERSISTED_QUERY_NOT_SUPPORTED",
-        "Only a hash was sent, and documents are not kept by hash here.",
-    )
     CONSENT_WITHHELD = "CONSENT_WITHHELD", "The customer has not agreed to this use of the data."
     COST_EXCEEDED = "COST_EXCEEDED", "The document asks for more than the limits allow."
     RATE_LIMITED = "RATE_LIMITED", "This caller asks too often."

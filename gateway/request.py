@@ -92,12 +92,13 @@ def _range(part: str) -> _Range | None:
     return _Range(type_, quality)
 
 
-async def question(request: Incoming, max_body_bytes: int) -> Question:
-    """The parameters of a GET or POST request. Raises Refused."""
+async def question(request: Incoming, max_body_bytes: int) -> tuple[Question, bytes]:
+    """The parameters of a GET or POST request, and the bytes they were read from. Raises Refused."""
     if request.method == "GET":
-        return _from_url(request.query_string)
+        return _from_url(request.query_string), request.query_string
     _check_content_type(request)
-    return _checked(_decoded(await _body(request, max_body_bytes), "the body"))
+    body = await _body(request, max_body_bytes)
+    return _checked(_decoded(body, "the body")), body
 
 
 def _check_content_type(request: Incoming) -> None:

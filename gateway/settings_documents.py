@@ -18,7 +18,8 @@ class Documents(Section):
     )
     only: bool = Field(default=False, description="Whether nothing but trusted documents is run.")
     automatic: bool = Field(
-        default=True, description="Whether clients may register documents by hash (automatic persisted queries)."
+        default=True,
+        description="Whether clients may register documents by hash (automatic persisted queries).",
     )
 
     @model_validator(mode="after")
@@ -35,5 +36,8 @@ class Answers(Section):
     max_entries: int = Field(default=10_000, ge=0, description="Answers kept at most; 0 keeps none.")
     max_bytes: int = Field(default=16_000_000, ge=100_000, description="Bytes that they may take in memory.")
     max_age: float = Field(
-        default=300.0, gt=0, le=86_400, description="Seconds an answer is kept at most, whatever a document says."
+        default=300.0,
+        gt=0,
+        le=86_400,
+        description="Seconds an answer is kept at most, whatever a document says.",
     )

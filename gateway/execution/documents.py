@@ -89,21 +89,26 @@ class Documents:
                 self._kept.move_to_end(query)
         return self._of(entry, name)
 
-    def trust(self, text: str) -> None:
-        """Prepares all operations of a document, and keeps it for ever. Raises BadDocument where it could never be run."""
-        entry: _Entry | None = None
-        for name in _operation_names(self._parsed(text)):
-            if entry is None:
-                entry = self._new(text, name)
-            operation = self._of(entry, name)
+    def trust(self, text: str) -> list[str]:
+        """Prepares all operations of a document, and keeps it for ever; or says why it could never be run."""
+        try:
+            self._trusted[text] = self._prepared(text)
+        except BadDocument as bad:
+            return [_located(error) for error in bad.errors]
+        return []
+
+    def _prepared(self, text: str) -> _Entry:
+        names = _operation_names(self._parsed(text))
+        if not names:
+            raise BadDocument([GraphQLError("there is no operation in it")])
+        entry = self._new(text, names[0])
+        for name in names:
             try:
                 # sizes that only the variables tell count as pages of the default size
-                operation.measure.check_cost({}, self._limits)
+                self._of(entry, name).measure.check_cost({}, self._limits)
             except GraphQLError as error:
                 raise BadDocument([error]) from None
-        if entry is None:
-            raise BadDocument([GraphQLError("the document has no operation")])
-        self._trusted[text] = entry
+        return entry
 
     def _new(self, query: str, name: str | None) -> _Entry:
         document = self._parsed(query)
@@ -166,6 +171,11 @@ class Documents:
         while len(self._kept) > self._max_entries or self._characters > self._max_characters:
             old, _ = self._kept.popitem(last=False)
             self._characters -= len(old)
+
+
+def _located(error: GraphQLError) -> str:
+    places = [f"line {place.line}, column {place.column}" for place in error.locations or ()]
+    return f"{error.message} ({places[0]})" if places else error.message
 
 
 def _operation_names(document: DocumentNode) -> list[str | None]:

@@ -25,9 +25,7 @@ class Flights(Generic[T]):
     def __len__(self) -> int:
         return len(self._flights)
 
-    async def shared(
-        self, key: Hashable, work: Callable[[], Coroutine[Any, Any, T]]
-    ) -> tuple[T, bool]:
+    async def shared(self, key: Hashable, work: Callable[[], Coroutine[Any, Any, T]]) -> tuple[T, bool]:
         """The result, and whether somebody else's work gave it. Work that runs late for who began it is done anew for others."""
         flight = self._flights.get(key)
         if flight is None:

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 import orjson
@@ -121,3 +121,20 @@ def named(text: str) -> tuple[str, str]:
 def _described(id_: str, text: str) -> dict[str, str]:
     name, type_ = named(text)
     return {"id": id_, "name": name, "type": type_, "body": text}
+
+
+class Documents(Protocol):
+    """What prepares documents, and refuses those that could never be run."""
+
+    def trust(self, text: str) -> Iterable[str]:
+        """What is wrong with a document; nothing where it is prepared now."""
+        ...
+
+
+def prepare(documents: Mapping[str, str], into: Documents) -> list[tuple[str, str]]:
+    """Prepares every document; hash and problem of each that cannot be run."""
+    return [
+        (id_[:80], f"{named(text)[0]}: {problem}")
+        for id_, text in documents.items()
+        for problem in into.trust(text)
+    ]

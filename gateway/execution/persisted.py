@@ -46,7 +46,7 @@ class Persisted:
         known = self._trusted.get(hash_) or self._registered.get(hash_)
         if asked.query:
             if known != asked.query and sha256(asked.query) != hash_:
-                raise _bad(Code.BAD_USER_INPUT, "provided sha does not match query")
+                raise _bad("provided sha does not match query")
             return self._allowed(asked.query, free)
         if known is not None:
             if hash_ in self._registered:
@@ -81,13 +81,13 @@ class Persisted:
 
     def _unknown(self) -> Exception:
         if self._only:
-            problem = "no trusted document has this hash: add the document to the manifest (c360 documents add)"
+            problem = (
+                "no trusted document has this hash: add the document to the manifest (c360 documents add)"
+            )
             return Refused(403, Code.FORBIDDEN, problem)
-        # both texts are what clients look for: they then send the whole document
-        if self._automatic:
-            return _bad(Code.PERSISTED_QUERY_NOT_FOUND, "PersistedQueryNotFound")
-        return _bad(Code.PERSISTED_QUERY_NOT_SUPPORTED, "PersistedQueryNotSupported")
+        # clients look for these very texts, and then send the whole document
+        return _bad("PersistedQueryNotFound" if self._automatic else "PersistedQueryNotSupported")
 
 
-def _bad(code: Code, message: str) -> BadDocument:
-    return BadDocument([GraphQLError(message, extensions={"code": code.value})])
+def _bad(message: str) -> BadDocument:
+    return BadDocument([GraphQLError(message)])

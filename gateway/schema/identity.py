@@ -78,9 +78,7 @@ class SharedContact:
         return _others(self.views, first)
 
 
-@strawberry.type(
-    description="The records that are this customer.", directives=[CacheControl(max_age=60)]
-)
+@strawberry.type(description="The records that are this customer.", directives=[CacheControl(max_age=60)])
 class Identity:
     view: strawberry.Private[CustomerView]
     at: strawberry.Private[datetime | None]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -35,6 +36,15 @@ class FakeSession:
     log: list[str] = field(default_factory=list)
     started: asyncio.Event = field(default_factory=asyncio.Event)
     closed: asyncio.Event = field(default_factory=asyncio.Event)
+
+    fresh: float = math.inf
+    resting: set[str] = field(default_factory=set)
+
+    def tags(self) -> frozenset[str]:
+        return frozenset(self.resting)
+
+    def fresh_for(self) -> float:
+        return self.fresh
 
     async def aclose(self) -> None:
         self.closed.set()
