@@ -123,10 +123,10 @@ def demo(
 @app.command()
 def serve(config: Config) -> None:
     """The gateway, in the foreground."""
-    from gateway import settings
+    from gateway import serving, settings
     from gateway.commands import serve as command
 
-    asyncio.run(command.run(settings.load_with_fields(config)))
+    serving.run(command.run(settings.load_with_fields(config)))
 
 
 @app.command()
