@@ -57,7 +57,8 @@ def running(
 ) -> Iterator[Running]:
     """`log` is the least important level that the gateway writes, to a file. `latency` is in milliseconds by system.
 
-    The gateway is pinned to core 0, the sandbox to core 1, where that can be."""
+    The gateway is pinned to core 0, the sandbox to core 1, where that can be.
+    """
     cores = sorted(os.sched_getaffinity(0))
     with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as stack:
         spec = ",".join(f"{k}={v}" for k, v in latency.items())

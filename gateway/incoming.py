@@ -91,7 +91,8 @@ class Watch:
         self._watcher = asyncio.get_running_loop().create_task(self._look())
 
     async def _look(self) -> None:
-        while (await self._receive())["type"] != "http.disconnect":
-            pass
-        self._gone = True
-        self._task.cancel()
+        for _ in range(2):  # a body that nobody has read, as a GET's, comes first
+            if (await self._receive())["type"] == "http.disconnect":
+                self._gone = True
+                self._task.cancel()
+                return
