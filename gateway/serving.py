@@ -75,6 +75,9 @@ def _listen(host: str, port: int) -> socket.socket:
             f"cannot listen on {_address(host, port)}: {os.strerror(error.errno or 0)}"
         ) from None
     listening.setblocking(False)
+    # head and body are two writes: without it, the second waits for the client's delayed acknowledgement (40 ms). asyncio
+    # sets it for sockets that say that they are TCP only, which accepted ones do not
+    listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return listening
 
 

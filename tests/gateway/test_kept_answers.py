@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import gzip
 import json
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import httpx
@@ -325,3 +325,30 @@ async def test_a_shared_failure_is_told_to_all_and_kept_for_none() -> None:
         found = await asyncio.gather(*asked)
         assert [a["errors"][0]["extensions"]["code"] for a in found] == ["SOURCE_TIMEOUT"] * 2
         assert (await ask(client, query))["data"]["counted"] == 2
+
+
+async def test_bodies_in_pieces_are_read_whole_while_answers_are_kept() -> None:
+    body = json.dumps({"query": KEPT, "variables": {"n": "ada"}}).encode()
+
+    async def pieces() -> AsyncIterator[bytes]:
+        for start in range(0, len(body), 7):
+            yield body[start : start + 7]
+
+    small = Small()
+    async with small.client() as client:
+        await counted(client)
+        headers = {"content-type": "application/json"}
+        answers = [await client.post("/graphql", content=pieces(), headers=headers) for _ in range(2)]
+    assert [a.json() for a in answers] == [{"data": {"counted": 1}}] * 2
+    assert len(small.sessions) == 1
+
+
+async def test_what_was_refused_is_not_kept() -> None:
+    async with Small().client() as client:
+        await counted(client)
+        for body in (b"", b"{", b'{"query": "{"}', b"[]"):
+            for _ in range(2):
+                response = await client.post(
+                    "/graphql", content=body, headers={"content-type": "application/json"}
+                )
+                assert response.headers["cache-control"] == "no-store"

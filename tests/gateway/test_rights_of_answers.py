@@ -89,6 +89,7 @@ async def interleaved(small: Small, times: int) -> Counter[str]:
             seen["answers"] += 1
             seen["crossed"] += any(data[k] != v for k, v in expected(caller, purpose, query).items())
     seen["executed"] = len(small.sessions)
+    seen["shared"] = 'answer="shared"} 0.0' not in small.metrics.exposition().decode()
     return seen
 
 
@@ -97,6 +98,7 @@ async def test_no_answer_crosses() -> None:
     seen = await interleaved(Small(callers()), TIMES)
     assert seen["answers"] == TIMES
     assert seen["crossed"] == 0
+    assert seen["shared"], "and some were asked for while they were being made"
     assert 0 < seen["executed"] < TIMES / 10, "most were kept or shared, or this shows nothing"
 
 
