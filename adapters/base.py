@@ -7,6 +7,7 @@ endpoints allow; it raises only `adapters.errors.SourceError` (and lets `asyncio
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
@@ -14,7 +15,7 @@ from typing import Any, Protocol, runtime_checkable
 
 import httpx
 import msgspec
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from adapters.records import Activity, Profile, Record, RecordKind
 
@@ -39,7 +40,7 @@ class KeyType(StrEnum):
     NAME = "name"  # value: free text, any order of the names
 
 
-class MatchKey(msgspec.Struct, frozen=True):
+class MatchKey(msgspec.Struct, frozen=True, gc=False):
     """A normalised look-up key. Its value is personal data: it never goes into a log or an error's text."""
 
     type: KeyType
@@ -49,7 +50,7 @@ class MatchKey(msgspec.Struct, frozen=True):
         return f"MatchKey({self.type.value})"
 
 
-class Found(msgspec.Struct, frozen=True, kw_only=True):
+class Found(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """The profiles that carry a key, at most `FIND_LIMIT`. `truncated` when the source has more of them."""
 
     profiles: tuple[Profile, ...] = ()
@@ -60,7 +61,7 @@ FIND_LIMIT = 25
 """Profiles a key may bring back. A key that more people share is no key of a person, so nobody needs the rest."""
 
 
-class Owner(msgspec.Struct, frozen=True, kw_only=True):
+class Owner(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """Whose activities are asked for. `ref` is the record id, and the key of the answer.
 
     For kinds with `owned_by` EMAIL, `ref` is an opaque word of the caller and `emails` (lower case) says whose.
@@ -70,7 +71,7 @@ class Owner(msgspec.Struct, frozen=True, kw_only=True):
     emails: tuple[str, ...] = ()
 
 
-class Position(msgspec.Struct, frozen=True, order=True):
+class Position(msgspec.Struct, frozen=True, gc=False, order=True):
     """A place in a stream that runs from newest to oldest. Records at or above it have been seen already.
 
     `id` is compared as text among records of the same time; "" lies below and `LAST_ID` above every id.
@@ -83,21 +84,21 @@ class Position(msgspec.Struct, frozen=True, order=True):
 LAST_ID = "\U0010ffff"
 
 
-class Window(msgspec.Struct, frozen=True, kw_only=True):
+class Window(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """The part of each owner's stream that is asked for: the newest `limit` records strictly below `before`."""
 
     limit: int
     before: Position | None = None
 
 
-class Page(msgspec.Struct, frozen=True, kw_only=True):
+class Page(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """Newest first by (`at`, `id`), both descending. `has_more`: the source has older ones than these."""
 
     records: tuple[Activity, ...] = ()
     has_more: bool = False
 
 
-class Changes(msgspec.Struct, frozen=True, kw_only=True):
+class Changes(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """A step of what changed, oldest change first. `cursor` continues after it; `done` when nothing newer is there now.
 
     A step may repeat records of the step before (vendors' clocks are coarse), but never leaves one out. `deleted` holds
@@ -110,7 +111,7 @@ class Changes(msgspec.Struct, frozen=True, kw_only=True):
     done: bool
 
 
-class Call(msgspec.Struct, frozen=True, kw_only=True):
+class Call(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """What travels with each call. `deadline` is on the clock of `time.monotonic()`, in seconds."""
 
     deadline: float
@@ -216,6 +217,17 @@ class AdapterSettings(BaseModel):
         gt=0,
         description="Own limit below the vendor's, where several programs share one allowance.",
     )
+    http2: bool = Field(
+        default=False,
+        description="Speak HTTP/2 where the source offers it: many calls share a connection, at several times the CPU a call.",
+    )
+
+    @field_validator("http2")
+    @classmethod
+    def _can_speak_http2(cls, value: bool) -> bool:
+        if value and importlib.util.find_spec("h2") is None:
+            raise ValueError("HTTP/2 needs the package h2: install c360[http2], or leave http2 out")
+        return value
 
 
 class AdapterType(msgspec.Struct, frozen=True, kw_only=True):

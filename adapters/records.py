@@ -24,8 +24,8 @@ class RecordKind(StrEnum):
     MESSAGE = "message"
 
 
-class _Struct(msgspec.Struct, frozen=True, kw_only=True):
-    """Frozen, keyword-only."""
+class _Struct(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """Frozen, keyword-only. Records hold no cycles, and a cache may hold very many: the garbage collector never looks at them."""
 
 
 class Record(_Struct, frozen=True, kw_only=True):

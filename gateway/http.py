@@ -15,10 +15,11 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import structlog
-from graphql import ExecutionResult, GraphQLError, OperationType, execute
+from graphql import ExecutionResult, GraphQLError, OperationType
+from graphql.execution.values import VariableValues
 from starlette.responses import RedirectResponse
 from starlette.types import Receive, Scope, Send
 
@@ -26,11 +27,11 @@ from gateway import errors, variables
 from gateway.access import note
 from gateway.answering import Reply, encoded, reply, send_kept, send_reply
 from gateway.auth import Authenticator
-from gateway.context import ContextFactory
+from gateway.context import Context, ContextFactory
 from gateway.errors import Code, UserError
-from gateway.execution.answers import Answers, Kept, Key, Raw, key_of
+from gateway.execution.answers import Answers, Kept, Key, Recording, key_of
 from gateway.execution.documents import BadDocument, Documents, Operation
-from gateway.execution.executor import CompiledExecutor
+from gateway.execution.executor import executed
 from gateway.execution.flights import Flights
 from gateway.execution.persisted import Persisted
 from gateway.incoming import ClientGone, Incoming, Watch
@@ -43,6 +44,16 @@ _STATUS = {Code.UNAUTHENTICATED: 401, Code.FORBIDDEN: 403, Code.OVERLOADED: 503}
 _ALLOWED = {"Allow": "GET, POST"}
 _NAMING_EXTENSIONS = frozenset({"persistedQuery"})
 """Extensions of a request that only say which document it is, so that they change no answer."""
+
+
+class _Job(NamedTuple):
+    """An operation to run for someone; `key` is what the answer may be kept under."""
+
+    operation: Operation
+    values: VariableValues
+    asker: Asker
+    media: str
+    key: Key | None
 
 
 class GraphQLEndpoint:
@@ -164,13 +175,14 @@ class GraphQLEndpoint:
         try:
             async with asyncio.timeout_at(ends):
                 asked, sent = await question(incoming, self._server.max_body_bytes)
-                operation = self._prepared(asked, incoming)
+                operation, values = self._prepared(asked, incoming)
                 _check_operation(incoming, operation)
                 async with Watch(incoming.receive):
                     key = self._key(operation, asked, asker, media)
+                    job = _Job(operation, values, asker, media, key)
                     if key is None:
-                        return await self._made(operation, asked, asker, media, None)
-                    return await self._kept_or_made(key, operation, asked, asker, media, incoming, sent)
+                        return await self._made(job)
+                    return await self._kept_or_made(job, key, incoming, sent)
         except TimeoutError:
             text = f"there was no answer within {self._server.deadline:g} seconds"
             raise Refused(503, Code.OVERLOADED, text) from None
@@ -194,7 +206,7 @@ class GraphQLEndpoint:
             correlation_id=incoming.scope.get("state", {}).get("correlation_id", "-"),
         )
 
-    def _prepared(self, asked: Question, incoming: Incoming) -> Operation:
+    def _prepared(self, asked: Question, incoming: Incoming) -> tuple[Operation, VariableValues]:
         # while developing, GraphiQL's own page (which the browser vouches for) may try out new documents
         free = self._development and incoming.get("sec-fetch-site") == "same-origin"
         text = self._persisted.text(asked, free=free and self._graphiql is not None)
@@ -204,10 +216,10 @@ class GraphQLEndpoint:
         if isinstance(values, list):
             raise BadDocument(values)
         try:
-            operation.measure.check_cost(values, self._limits)
+            operation.measure.check_cost(values.coerced, self._limits)
         except GraphQLError as error:
             raise BadDocument([error]) from None
-        return operation
+        return operation, values
 
     def _key(self, operation: Operation, asked: Question, asker: Asker, media: str) -> Key | None:
         """What the answer may be kept under; None where it may not."""
@@ -215,76 +227,54 @@ class GraphQLEndpoint:
             return None
         return key_of(operation, asked.variables, asker, media)
 
-    async def _kept_or_made(
-        self,
-        key: Key,
-        operation: Operation,
-        asked: Question,
-        asker: Asker,
-        media: str,
-        incoming: Incoming,
-        sent: bytes,
-    ) -> tuple[Reply, str]:
+    async def _kept_or_made(self, job: _Job, key: Key, incoming: Incoming, sent: bytes) -> tuple[Reply, str]:
         kept, outcome, answer = self._answers.get(key), "OK", "kept"
-        made = Reply(status=200, media=media, kept=kept)
+        made = Reply(status=200, media=job.media, kept=kept)
         if kept is None:
-            (made, outcome), shared = await self._flights.shared(
-                key, lambda: self._made_for_all(operation, asked, asker, media, key)
-            )
+            (made, outcome), shared = await self._flights.shared(key, lambda: self._made_for_all(job))
             answer = "shared" if shared else "made"
         self._counted[answer].inc()
         note(incoming.scope, answer=answer)
         if made.kept is not None and _plain(incoming):
-            self._answers.remember(made.kept, self._raw(incoming, media, sent))
+            raw = (self._authenticator.caller(incoming), job.media, incoming.method, sent)
+            self._answers.remember(made.kept, raw)
         return made, outcome
 
-    def _raw(self, incoming: Incoming, media: str, sent: bytes) -> Raw:
-        return (self._authenticator.caller(incoming), media, incoming.method, sent)
-
-    async def _made_for_all(
-        self, operation: Operation, asked: Question, asker: Asker, media: str, key: Key
-    ) -> tuple[Reply, str]:
+    async def _made_for_all(self, job: _Job) -> tuple[Reply, str]:
         """Work that several wait for has its own deadline: that of the request which began it."""
-        async with asyncio.timeout(max(0.0, asker.deadline - time.monotonic())):
-            return await self._made(operation, asked, asker, media, key)
+        async with asyncio.timeout(max(0.0, job.asker.deadline - time.monotonic())):
+            return await self._made(job)
 
-    async def _made(
-        self, operation: Operation, asked: Question, asker: Asker, media: str, key: Key | None
-    ) -> tuple[Reply, str]:
-        """The answer, executed; kept under the key where there is one and everything in it is whole and fresh."""
-        recording = self._answers.begin() if key is not None else None
-        context = self._context(asker)
+    async def _made(self, job: _Job) -> tuple[Reply, str]:
+        """The answer, executed; kept under the job's key where it has one and everything in it is whole and fresh."""
+        recording = self._answers.begin() if job.key is not None else None
+        context = self._context(job.asker)
         try:
-            result = await self._execute(operation, asked, context)
-            body, outcome = self._body(result, context, asker)
-            kept: Kept | None = None
-            if recording is not None and key is not None and operation.hint is not None and outcome == "OK":
-                kept = self._answers.keep(
-                    key,
-                    body,
-                    life=min(operation.hint.max_age, context.session.fresh_for()),
-                    private=operation.hint.private,
-                    tags=context.session.tags(),
-                    recording=recording,
-                )
-            return Reply(status=200, media=media, body=body, kept=kept), outcome
+            result = await executed(
+                self._documents.schema, job.operation, job.values, context, compiled=self._compiled
+            )
+            body, outcome = self._body(result, context, job.asker)
+            kept = None
+            if recording is not None and outcome == "OK":
+                kept = self._keep(job, body, context, recording)
+            return Reply(status=200, media=job.media, body=body, kept=kept), outcome
         finally:
             if recording is not None:
                 self._answers.end(recording)
             await context.session.aclose()
 
-    async def _execute(self, operation: Operation, asked: Question, context: Any) -> ExecutionResult:
-        result = execute(
-            self._documents.schema,
-            operation.document,
-            context_value=context,
-            variable_values=asked.variables,
-            operation_name=asked.operation_name,
-            executor_class=CompiledExecutor,
-            plans=operation.plans if self._compiled else None,
-            operation_extensions=asked.extensions,
+    def _keep(self, job: _Job, body: bytes, context: Context, recording: Recording) -> Kept | None:
+        hint = job.operation.hint
+        if job.key is None or hint is None:
+            return None
+        return self._answers.keep(
+            job.key,
+            body,
+            life=min(hint.max_age, context.session.fresh_for()),
+            private=hint.private,
+            tags=context.session.tags(),
+            recording=recording,
         )
-        return result if isinstance(result, ExecutionResult) else await result
 
     def _body(self, result: ExecutionResult, context: Any, asker: Asker) -> tuple[bytes, str]:
         shown, unexpected = errors.of_execution(result.errors or (), asker.correlation_id)

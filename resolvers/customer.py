@@ -13,7 +13,7 @@ from enum import StrEnum
 
 import msgspec
 
-from adapters.base import KeyType, MatchKey, OwnedBy, Owner, Window
+from adapters.base import KeyType, MatchKey, Owner, Window
 from adapters.records import RecordKind
 from resolvers.connection import Place, Slice, merge_pages
 from resolvers.errors import FieldPath, SourceFailure
@@ -48,6 +48,16 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     failure: SourceFailure | None = None
 
 
+class _Profiles:
+    """The records that can fill some fields: as they are wanted, and as they came."""
+
+    __slots__ = ("observed", "wanted")
+
+    def __init__(self, wanted: Wanted) -> None:
+        self.wanted = wanted
+        self.observed: list[Observed] | None = None
+
+
 class CustomerView:
     """A customer as one request sees it. Made by `Session`."""
 
@@ -65,6 +75,7 @@ class CustomerView:
         self.members: tuple[Member, ...] = tuple(m for m in stored.members if m.source in sources)
         self._loader, self._sources, self._rules, self._identity = loader, sources, rules, identity
         self._shared = shared
+        self._wanted: dict[tuple[frozenset[str], str | None], _Profiles] = {}
         self._used: dict[Batch, None] = {}  # in the order in which they were joined
         self._busy = 0
         self._idle = asyncio.Event()
@@ -79,18 +90,29 @@ class CustomerView:
 
     def want(self, name: str, path: FieldPath | None = None) -> Wanted:
         """Asks for the records that can say something of a field."""
-        part = FIELDS[name].part
-        parts = frozenset((part,)) if part else _NO_PARTS
-        return [(self._want_profile(m, parts, path), m.record_id) for m in self._able(FIELDS[name].needs)]
+        field = FIELDS[name]
+        known = self._wanted.get((field.needs, field.part))
+        if known is not None:
+            for batch, _ in known.wanted:
+                batch.joined(path)
+            return known.wanted
+        parts = frozenset((field.part,)) if field.part else _NO_PARTS
+        able = self._sources.filling(field.needs)
+        wanted = [(self._want_profile(m, parts, path), m.record_id) for m in self.members if m.source in able]
+        self._wanted[field.needs, field.part] = _Profiles(wanted)
+        return wanted
 
     def merged_of(self, name: str, wanted: Wanted) -> tuple[Merged, ...]:
         """What `merged` gives, from what `want` asked for and is there now."""
-        observed = [
-            Observed(profile=profile, at=batch.at)
-            for batch, record_id in wanted
-            if (profile := batch.value(record_id)) is not None and batch.at is not None
-        ]
-        return self._rules.merge(name, observed)
+        field = FIELDS[name]
+        profiles = self._wanted[field.needs, field.part]
+        if profiles.observed is None:
+            profiles.observed = [
+                Observed(profile=profile, at=batch.at)
+                for batch, record_id in wanted
+                if (profile := batch.value(record_id)) is not None and batch.at is not None
+            ]
+        return self._rules.merge(name, profiles.observed)
 
     def text(self, name: str, value: object) -> str:
         """A field's value as provenance shows it."""
@@ -114,7 +136,7 @@ class CustomerView:
 
     def waits_for_addresses(self, kinds: Sequence[RecordKind]) -> bool:
         """Whether some source finds these kinds by the customer's e-mail addresses, which have to be known first."""
-        return any(self._owned_by_email(s, k) for k in kinds for s in self._sources.having(k))
+        return any(self._sources.having_by_email(kind) for kind in kinds)
 
     def want_activities(
         self,
@@ -129,7 +151,7 @@ class CustomerView:
             (self._want_page(m.source, kind, Owner(ref=m.record_id), first, after, parts, path), m.record_id)
             for kind in kinds
             for m in self.members
-            if kind in self._sources.manifest(m.source).kinds and not self._owned_by_email(m.source, kind)
+            if m.source in self._sources.having_by_record(kind)
         ]
 
     async def evidence(self) -> Sequence[Evidence]:
@@ -157,7 +179,7 @@ class CustomerView:
         """How each source stands, when everything else that this answer asks of the customer has come in."""
         for _ in range(3):  # siblings that are still to start, start in these turns
             await asyncio.sleep(0)
-        while not self._idle.is_set() or any(not batch.done.done() for batch in self._used):
+        while not self._idle.is_set() or any(not batch.done for batch in self._used):
             await self._idle.wait()
             await finished([(batch, "") for batch in self._used])
         return [self._status(name) for name in self._sources.names]
@@ -177,19 +199,12 @@ class CustomerView:
         fetch = self._loader.fetches.get(name)
         return fetch.failure if fetch and fetch.at is None else None
 
-    def _able(self, needs: frozenset[str]) -> list[Member]:
-        """The members whose source can fill one of these profile fields."""
-        return [m for m in self.members if needs & self._sources.manifest(m.source).profile_fields]
-
     def _want_profile(self, member: Member, parts: frozenset[str], path: FieldPath | None) -> Batch:
         if parts:
             parts &= self._sources.manifest(member.source).kinds[RecordKind.PROFILE].parts
         batch = self._loader.want_profile(member.source, member.record_id, parts, path)
         self._used[batch] = None
         return batch
-
-    def _owned_by_email(self, source: str, kind: RecordKind) -> bool:
-        return self._sources.manifest(source).kinds[kind].owned_by is OwnedBy.EMAIL
 
     async def _mailed(
         self,
@@ -200,7 +215,7 @@ class CustomerView:
         path: FieldPath | None,
     ) -> tuple[Wanted, list[str]]:
         """The windows of kinds that are found by e-mail address, and the sources that could not tell their addresses."""
-        streams = [(s, k) for k in kinds for s in self._sources.having(k) if self._owned_by_email(s, k)]
+        streams = [(source, kind) for kind in kinds for source in self._sources.having_by_email(kind)]
         if not streams:
             return [], []
         told = self.want("email_addresses", path)

@@ -57,7 +57,14 @@ class Session:
         self._loader = Loader(engine.sources, asker)
         self._shared = SharedKeys(engine.identity)
         self._seen: set[str] = set()
-        self.related = Related(engine.identity.store.chronicle, self._views)
+        self._related: Related | None = None
+
+    @property
+    def related(self) -> Related:
+        """Who shares contacts with a customer. It refers back to the session, so it is made when asked for, and let go."""
+        if self._related is None:
+            self._related = Related(self.engine.identity.store.chronicle, self._views)
+        return self._related
 
     @property
     def errors(self) -> list[SourceFailure]:
@@ -65,6 +72,7 @@ class Session:
         return self._loader.failures
 
     async def aclose(self) -> None:
+        self._related = None
         await self._loader.aclose()
 
     def tags(self) -> frozenset[str]:

@@ -31,14 +31,14 @@ class FieldRule(msgspec.Struct, frozen=True, kw_only=True):
     priority: tuple[str, ...] = ()
 
 
-class Observed(msgspec.Struct, frozen=True, kw_only=True):
+class Observed(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """One source's record of the customer, and when it was fetched."""
 
     profile: Profile
     at: datetime
 
 
-class Merged(msgspec.Struct, frozen=True, kw_only=True):
+class Merged(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """One value with its provenance. `conflicts` are other sources' different values; `agreeing` sources say the same."""
 
     value: Any

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from graphql import (
     DocumentNode,
+    FragmentDefinitionNode,
     GraphQLError,
     GraphQLInputObjectType,
     GraphQLSchema,
@@ -42,6 +44,7 @@ class Operation:
     node: OperationDefinitionNode
     measure: measures.Measure
     plans: Plans
+    fragments: Mapping[str, FragmentDefinitionNode]
     hash: str
     hint: Hint | None
 
@@ -131,7 +134,10 @@ class Documents:
         self, entry: _Entry, node: OperationDefinitionNode, measure: measures.Measure
     ) -> Operation:
         kept = hint(self.schema, entry.document, node)
-        return Operation(entry.document, node, measure, entry.plans, entry.hash, kept)
+        fragments = {
+            d.name.value: d for d in entry.document.definitions if isinstance(d, FragmentDefinitionNode)
+        }
+        return Operation(entry.document, node, measure, entry.plans, fragments, entry.hash, kept)
 
     def _parsed(self, query: str) -> DocumentNode:
         try:

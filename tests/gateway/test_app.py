@@ -41,7 +41,7 @@ async def test_the_engine_is_what_the_settings_say(tmp_path: Path) -> None:
     merge = {"language": {"rule": "recent", "priority": ["support"]}}
     engine = create_engine(settings(tmp_path, merge=merge), Metrics())
     assert engine.sources.names == ("crm", "support")  # in the default order of trust
-    assert engine.sources.having(RecordKind.TICKET) == ["support"]
+    assert engine.sources.having_by_record(RecordKind.TICKET) == ("support",)
     assert engine.rules.rule("language") is Rule.RECENT
     assert engine.identity.options.default_country == "PL"
     assert engine.identity.options.external_ids == {("support", "shop"): "crm"}
