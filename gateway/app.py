@@ -239,7 +239,7 @@ def _endpoint(
     documents = Documents(core_schema(schema), settings.limits)
     answers, flights = Answers(settings.answers), Flights[tuple[Reply, str]]()
 
-    def drop(dropped: frozenset[str]) -> None:
+    def drop(dropped: frozenset[str] | None) -> None:
         flights.close()
         answers.drop(dropped)
 

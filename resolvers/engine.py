@@ -12,7 +12,7 @@ from adapters.records import Profile, RecordKind
 from resolvers import search
 from resolvers.asker import Asker
 from resolvers.cache import Cache
-from resolvers.caching import tags
+from resolvers.caching.tags import of_customer, of_record
 from resolvers.connection import Place, Slice, merge_pages
 from resolvers.customer import CustomerView
 from resolvers.errors import AmbiguousKey, FieldPath, InvalidArgument, SourceFailure
@@ -77,8 +77,8 @@ class Session:
 
     def tags(self) -> frozenset[str]:
         """What the answer rests on: the tags of all customers and records that were looked at."""
-        records = (tags.record(source, i) for source, i in self._loader.touched())
-        return frozenset((*(tags.customer(i) for i in self._seen), *records))
+        records = (of_record(source, i) for source, i in self._loader.touched())
+        return frozenset((*map(of_customer, self._seen), *records))
 
     def fresh_for(self) -> float:
         """Seconds that the answer may be kept as far as the sources go: none where one of them failed."""

@@ -28,7 +28,8 @@ MAX_RAWS = 64
 MAX_TAGS = 5_000
 """An answer that rests on more is not kept: dropping it would cost more than making it."""
 _OVERHEAD = 1_500
-"""Bytes that an entry takes besides its texts, roughly."""
+"""Bytes that an entry takes besides its texts, and below, those of a tag besides its own; measured, and rounded up."""
+_TAG = 280
 
 
 def key_of(operation: Operation, variables: dict[str, Any], asker: Asker, media: str) -> Key | None:
@@ -73,6 +74,11 @@ class Recording:
     """An execution under way, and what was dropped since it began."""
 
     dropped: set[str] = field(default_factory=set)
+    everything: bool = False
+
+    def saw(self, tags: frozenset[str]) -> bool:
+        """Whether any of these was dropped."""
+        return self.everything or not self.dropped.isdisjoint(tags)
 
 
 class Answers:
@@ -147,9 +153,9 @@ class Answers:
     ) -> Kept | None:
         """Keeps an answer for `life` seconds; None where it may not be."""
         life = min(life, self._bounds.max_age)
-        size = len(body) + sum(len(tag) + 120 for tag in tags) + _OVERHEAD
+        size = len(body) + sum(len(tag) + _TAG for tag in tags) + _OVERHEAD
         too_much = len(tags) > MAX_TAGS or size > self._bounds.max_bytes or not self.active
-        if life < 1 or too_much or not recording.dropped.isdisjoint(tags):
+        if life < 1 or too_much or recording.saw(tags):
             return None
         if (old := self._kept.get(key)) is not None:
             self._remove(old)
@@ -170,8 +176,14 @@ class Answers:
         self._grow(kept, size)
         return kept if self._kept.get(key) is kept else None
 
-    def drop(self, tags: frozenset[str]) -> None:
-        """Removes what rests on any of these, and keeps what is being made from them now from being kept."""
+    def drop(self, tags: frozenset[str] | None) -> None:
+        """Removes what rests on any of these (None: all), and keeps what is being made from them now from being kept."""
+        if tags is None:
+            for recording in self._recordings:
+                recording.everything = True
+            for kept in list(self._kept.values()):
+                self._remove(kept)
+            return
         for recording in self._recordings:
             recording.dropped |= tags
         for tag in tags:

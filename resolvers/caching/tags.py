@@ -1,36 +1,45 @@
-"""Tags: what a kept answer rests on, and the one place where everything that rests on a record or a customer is dropped.
+"""Tags say what an answer rests on; dropping a tag forgets everything that rests on it.
 
-A tag is `record:SOURCE:ID` or `customer:ID`.
+record:SOURCE:ID    a record of a source
+customer:ID         a customer of the identity map
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
+Dropped = Callable[[frozenset[str] | None], None]
+"""Told which tags were dropped; None stands for all of them."""
 
-def record(source: str, record_id: str) -> str:
+
+def of_record(source: str, record_id: str) -> str:
     """The tag of a source's record."""
     return f"record:{source}:{record_id}"
 
 
-def customer(customer_id: str) -> str:
+def of_customer(customer_id: str) -> str:
     """The tag of a customer."""
     return f"customer:{customer_id}"
 
 
 class Tags:
-    """Tells everybody who keeps something which tags are dropped."""
+    """The one place where drops come in; who keeps something listens."""
 
     def __init__(self) -> None:
-        self._callbacks: list[Callable[[frozenset[str]], None]] = []
+        self._listeners: list[Dropped] = []
 
-    def drop(self, tags: Iterable[str]) -> None:
-        """What rests on any of these must not be given out any more."""
+    def subscribe(self, callback: Dropped) -> None:
+        """Calls back at each drop. It must not wait or raise."""
+        self._listeners.append(callback)
+
+    async def drop(self, tags: Iterable[str]) -> bool:
+        """Forgets everything that rests on any of these, in this process before it returns."""
         dropped = frozenset(tags)
         if dropped:
-            for callback in self._callbacks:
-                callback(dropped)
+            self.heard(dropped)
+        return True
 
-    def subscribe(self, callback: Callable[[frozenset[str]], None]) -> None:
-        """`callback` is called at each drop, in the caller's turn of the event loop; it must be quick and not raise."""
-        self._callbacks.append(callback)
+    def heard(self, tags: frozenset[str] | None) -> None:
+        """A drop that is in force; None drops everything that is kept in this process."""
+        for callback in self._listeners:
+            callback(tags)

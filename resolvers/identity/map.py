@@ -15,8 +15,7 @@ import msgspec
 from adapters.base import KeyType, MatchKey
 from adapters.records import Profile
 from resolvers.cache import Cache
-from resolvers.caching import tags
-from resolvers.caching.tags import Tags
+from resolvers.caching.tags import Tags, of_customer
 from resolvers.errors import FieldPath
 from resolvers.identity import keys as match_keys
 from resolvers.identity.decisions import Decided
@@ -216,8 +215,9 @@ class IdentityMap:
 
     async def _drop(self, ids: Iterable[str]) -> None:
         ids = frozenset(ids)
-        self.tags.drop(map(tags.customer, ids))
         await self._cache.drop([f"customer:{i}" for i in sorted(ids)])
+        # last: an answer that is being made from what was cached until now must not be kept
+        await self.tags.drop(map(of_customer, ids))
 
 
 class SharedKeys:

@@ -126,9 +126,9 @@ async def test_an_answer_ends_with_its_life_and_with_what_it_rests_on(clock: Clo
         assert await counted(client) == 1
         clock.now += 1.5
         assert await counted(client) == 2
-        small.tags.drop(["customer:bo"])
+        await small.tags.drop(["customer:bo"])
         assert await counted(client) == 2
-        small.tags.drop(["customer:ada", "record:crm:7"])
+        await small.tags.drop(["customer:ada", "record:crm:7"])
         assert await counted(client) == 3
 
 
@@ -139,7 +139,7 @@ async def test_a_drop_while_an_answer_is_made_keeps_it_from_being_kept() -> None
         first = asyncio.create_task(counted(client, query=query))
         await small.asked.wait()
         await small.sessions[0].started.wait()
-        small.tags.drop(["customer:ada"])
+        await small.tags.drop(["customer:ada"])
         small.asked.clear()
         late = asyncio.create_task(counted(client, query=query))
         await small.asked.wait()  # who asks after the drop does not get what was begun before

@@ -82,7 +82,7 @@ async def interleaved(small: Small, times: int) -> Counter[str]:
     for wave in range(times // AT_ONCE):
         asked = order.choices(kinds, k=AT_ONCE)
         if wave % 10 == 0:
-            small.tags.drop([f"customer:{order.choice(('ada', 'bo', 'cy'))}"])
+            await small.tags.drop([f"customer:{order.choice(('ada', 'bo', 'cy'))}"])
         found = await asyncio.gather(*(ask(app, *requests[kind]) for kind in asked))
         for (caller, purpose, query, _), answer in zip(asked, found, strict=True):
             data = answer["data"]

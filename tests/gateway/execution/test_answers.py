@@ -136,3 +136,13 @@ def test_a_drop_counts_for_everything_under_way_and_only_for_that() -> None:
     ]
     assert kept[0] is None
     assert kept[1] is not None
+
+
+def test_a_drop_of_everything_leaves_nothing() -> None:
+    answers = Answers(Bounds())
+    keep(answers, "a", tags=frozenset({"t"}))
+    keep(answers, "b")
+    under_way = answers.begin()
+    answers.drop(None)
+    assert (len(answers), answers.size) == (0, 0)
+    assert answers.keep(("c",), b"x", life=60, private=True, tags=frozenset(), recording=under_way) is None
