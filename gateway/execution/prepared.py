@@ -23,11 +23,11 @@ T = TypeVar("T")
 class Prepared(Generic[T]):
     """`want(parent, arguments, names, path)` asks for what the field needs, and waits for nothing; None where it cannot say yet.
     `names` are those of all fields below. `read(parent, arguments, wanted)` gives the value when that is there. Either may raise
-    what the resolver raises.
+    what the resolver raises. `wanted` is what `want` gave.
     """
 
     want: Callable[[Any, Arguments, frozenset[str], FieldPath], Wanted | None]
-    read: Callable[[Any, Arguments, Wanted], T]
+    read: Callable[[Any, Arguments, Any], T]
 
     @property
     def metadata(self) -> dict[str, Any]:
