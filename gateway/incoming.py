@@ -80,9 +80,10 @@ class Watch:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._timer.cancel()
-        if self._watcher is not None and not self._watcher.done():
-            self._watcher.cancel()
-            await asyncio.wait([self._watcher])
+        watcher, self._watcher = self._watcher, None  # let go: how it ended refers back to this
+        if watcher is not None and not watcher.done():
+            watcher.cancel()
+            await asyncio.wait([watcher])
         if self._gone and kind is asyncio.CancelledError:
             self._task.uncancel()
             raise ClientGone
