@@ -32,6 +32,9 @@ from pydantic_settings import BaseSettings, EnvSettingsSource, SettingsConfigDic
 from pydantic_settings import SettingsError as BadEnvironment
 
 from adapters.base import AdapterSettings, AdapterType
+from gateway.sections import Section as _Section
+from gateway.sections import plain_types as _plain_types
+from gateway.settings_documents import Answers, Documents
 
 ENV_PREFIX = "C360__"
 ADAPTER_GROUP = "c360.adapters"
@@ -56,18 +59,6 @@ class SettingsError(Exception):
     def __init__(self, mistakes: Sequence[Mistake]) -> None:
         super().__init__("\n".join(str(mistake) for mistake in mistakes))
         self.mistakes = tuple(mistakes)
-
-
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
-
-    @field_validator("*", mode="before")
-    @classmethod
-    def _no_boolean_number(cls, value: Any, info: Any) -> Any:
-        """`port = true` would otherwise be port 1."""
-        if isinstance(value, bool) and bool not in _plain_types(cls.model_fields[info.field_name].annotation):
-            raise PydanticCustomError("not_boolean", "is true or false, which is not valid here")
-        return value
 
 
 class Environment(StrEnum):
@@ -255,6 +246,8 @@ class Settings(_Section):
     identity: Identity
     cache: Cache = Cache()
     limits: Limits = Limits()
+    documents: Documents = Documents()
+    answers: Answers = Answers()
     log: Log = Log()
     merge: dict[str, Merge] = {}
     sources: dict[str, Source] = {}
@@ -407,6 +400,8 @@ class _Environment(BaseSettings):
     identity: Identity | None = None
     cache: Cache | None = None
     limits: Limits | None = None
+    documents: Documents | None = None
+    answers: Answers | None = None
     log: Log | None = None
     merge: dict[str, Merge] | None = None
     sources: dict[str, dict[str, Any]] | None = None
@@ -661,10 +656,6 @@ def _models(annotation: Any) -> Iterable[type[BaseModel]]:
         yield annotation
     for argument in get_args(annotation):
         yield from _models(argument)
-
-
-def _plain_types(annotation: Any) -> tuple[Any, ...]:
-    return get_args(annotation) or (annotation,)
 
 
 def _dotted(loc: Iterable[int | str]) -> str:

@@ -33,6 +33,8 @@ def coerce(
 ) -> VariableValues | list[GraphQLError]:
     """The coerced variables of a validated operation, or what is wrong with the given ones."""
     definitions = operation.variable_definitions or ()
+    if not definitions:
+        return VariableValues({}, {})
     values = get_variable_values(schema, definitions, dict(given), max_errors=1)
     if not isinstance(values, list):
         return values

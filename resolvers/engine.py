@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Mapping, Sequence
 
 from adapters.base import Adapter, MatchKey, Owner, Window
@@ -11,6 +12,7 @@ from adapters.records import Profile, RecordKind
 from resolvers import search
 from resolvers.asker import Asker
 from resolvers.cache import Cache
+from resolvers.caching.tags import of_customer, of_record
 from resolvers.connection import Place, Slice, merge_pages
 from resolvers.customer import CustomerView
 from resolvers.errors import AmbiguousKey, FieldPath, InvalidArgument, SourceFailure
@@ -54,6 +56,7 @@ class Session:
         self.engine = engine
         self._loader = Loader(engine.sources, asker)
         self._shared = SharedKeys(engine.identity)
+        self._seen: set[str] = set()
         self._related: Related | None = None
 
     @property
@@ -71,6 +74,15 @@ class Session:
     async def aclose(self) -> None:
         self._related = None
         await self._loader.aclose()
+
+    def tags(self) -> frozenset[str]:
+        """What the answer rests on: the tags of all customers and records that were looked at."""
+        records = (of_record(source, i) for source, i in self._loader.touched())
+        return frozenset((*map(of_customer, self._seen), *records))
+
+    def fresh_for(self) -> float:
+        """Seconds that the answer may be kept as far as the sources go: none where one of them failed."""
+        return 0.0 if self._loader.failures else math.inf
 
     @property
     def stewardship(self) -> Stewardship:
@@ -175,4 +187,7 @@ class Session:
 
     def _view(self, stored: StoredCustomer) -> CustomerView:
         engine = self.engine
+        self._seen.add(stored.id)
+        if stored.redirected_from:
+            self._seen.add(stored.redirected_from)
         return CustomerView(stored, self._loader, engine.sources, engine.rules, engine.identity, self._shared)

@@ -204,6 +204,18 @@ class Loader:
             batch.at = (fetch and fetch.at) or datetime.now(UTC)
             batch.finish()
 
+    def touched(self) -> set[tuple[str, str]]:
+        """Source and id of every record that was asked for or came back: what an answer rests on."""
+        found = set(self._profiles)
+        for (source, _key), batch in self._finds.items():
+            for answer in batch.answer.values():
+                found.update((source, profile.id) for profile in answer.profiles)
+        for batch in {id(b): b for b in self._pages.values()}.values():
+            found.update((batch.source, str(owner)) for owner in batch.items)
+            for page in batch.answer.values():
+                found.update((batch.source, each.id) for each in page.records)
+        return found
+
     async def settled(self, operation: str) -> None:
         """Returns when no batch of this operation ("find", "read", "page") is open or under way."""
         while busy := self._busy[operation]:

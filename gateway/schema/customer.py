@@ -14,6 +14,7 @@ from adapters.records import RecordKind
 from gateway.execution.prepared import Arguments, Prepared
 from gateway.schema import contact
 from gateway.schema.activity import Activity
+from gateway.schema.cache_control import CacheControl
 from gateway.schema.common import Request, names_asked
 from gateway.schema.identity import Identity
 from gateway.schema.message import EmailEvent, Message
@@ -208,7 +209,7 @@ class Customer(Node):
     async def addresses(self, info: Request) -> list[contact.PostalAddress] | None:
         return await _resolved(_ADDRESSES, self, info)
 
-    @strawberry.field(metadata=_CONSENTS.metadata)
+    @strawberry.field(metadata=_CONSENTS.metadata, directives=[CacheControl(max_age=60)])
     async def consents(self, info: Request) -> list[contact.Consent] | None:
         return await _resolved(_CONSENTS, self, info)
 

@@ -10,6 +10,7 @@ import strawberry
 
 from gateway.context import Context
 from gateway.execution.prepared import DIRECT, Arguments
+from gateway.schema.cache_control import CacheControl
 from gateway.schema.common import Request
 from gateway.schema.customer import Customer, Node, of
 from gateway.schema.paging import Edge, PageInfo
@@ -95,7 +96,8 @@ class Query:
         return [Source(adapter_=adapter) for adapter in info.context.session.engine.sources]
 
     @strawberry.field(
-        description="Pairs of records that wait for a decision, most valuable first. For stewards only."
+        description="Pairs of records that wait for a decision, most valuable first. For stewards only.",
+        directives=[CacheControl(max_age=0)],
     )
     async def match_review(
         self,
@@ -116,7 +118,8 @@ class Query:
         return await review_page(info, page_size(first), after, wanted)
 
     @strawberry.field(
-        description="What stewards decided: merges, splits, verdicts on pairs, undos; newest first. For stewards only."
+        description="What stewards decided: merges, splits, verdicts on pairs, undos; newest first. For stewards only.",
+        directives=[CacheControl(max_age=0)],
     )
     async def identity_decisions(
         self,

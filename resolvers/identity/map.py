@@ -15,6 +15,7 @@ import msgspec
 from adapters.base import KeyType, MatchKey
 from adapters.records import Profile
 from resolvers.cache import Cache
+from resolvers.caching.tags import Tags, of_customer
 from resolvers.errors import FieldPath
 from resolvers.identity import keys as match_keys
 from resolvers.identity.decisions import Decided
@@ -48,6 +49,7 @@ class IdentityMap:
         """`model` holds the weights of matching; by default those that ship with the product."""
         self.store = store
         self.options = options
+        self.tags = Tags()
         self._tokens = tokens
         self._cache = cache
         self._sources = sources
@@ -212,7 +214,10 @@ class IdentityMap:
         }
 
     async def _drop(self, ids: Iterable[str]) -> None:
+        ids = frozenset(ids)
         await self._cache.drop([f"customer:{i}" for i in sorted(ids)])
+        # last: an answer that is being made from what was cached until now must not be kept
+        await self.tags.drop(map(of_customer, ids))
 
 
 class SharedKeys:

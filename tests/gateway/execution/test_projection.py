@@ -224,7 +224,9 @@ def ready(**changed: Any) -> Any:
     ids=str,
 )  # fmt: skip
 @pytest.mark.parametrize("field", ["ready", "allReady"])
-@pytest.mark.filterwarnings("ignore:coroutine .* was never awaited")  # graphql-core cancels what it has not begun
+@pytest.mark.filterwarnings(
+    "ignore:coroutine .* was never awaited"
+)  # graphql-core cancels what it has not begun
 async def test_lists_of_prepared_objects(wrong: dict[str, Any], field: str) -> None:
     people = [ready(), None, ready(**wrong), ready()]
     for value in (people, [ready(**wrong)], [], (ready(), ready(**wrong)), None):
