@@ -10,7 +10,9 @@ from adapters.errors import SourceError
 from adapters.records import Profile, RecordKind
 from resolvers import search
 from resolvers.asker import Asker
-from resolvers.cache import Cache
+from resolvers.caching.sourcing import Sourcing
+from resolvers.caching.tags import Tags
+from resolvers.caching.whole import Caching
 from resolvers.connection import Place, Slice, merge_pages
 from resolvers.customer import CustomerView
 from resolvers.errors import AmbiguousKey, FieldPath, InvalidArgument, SourceFailure
@@ -28,22 +30,37 @@ MAX_CUSTOMERS = 100
 
 
 class Engine:
-    """One for the process. It owns the adapters, the identity map and the cache, and closes them."""
+    """One for the process. It owns the adapters, the identity map and the caches, and closes them."""
 
-    def __init__(self, *, sources: Sources, identity: IdentityMap, rules: MergeRules, cache: Cache) -> None:
+    def __init__(
+        self, *, sources: Sources, identity: IdentityMap, rules: MergeRules, caching: Caching | None = None
+    ) -> None:
+        """Without `caching` nothing of the sources is kept between requests."""
         self.sources = sources
         self.identity = identity
         self.rules = rules
-        self.cache = cache
+        self.caching = caching or Caching(sources, tags=identity.remembered.tags)
+        self.cache = self.caching.cache
+
+    @property
+    def sourcing(self) -> Sourcing:
+        """The way to the sources, through what is kept of them."""
+        return self.caching.sourcing
+
+    @property
+    def tags(self) -> Tags:
+        """Where to drop what was kept."""
+        return self.caching.tags
 
     def session(self, asker: Asker) -> Session:
         """What one request works in; close it when the answer is out."""
         return Session(self, asker)
 
     async def aclose(self) -> None:
+        await self.caching.sourcing.aclose()  # before the adapters that it calls
         await asyncio.gather(*(adapter.aclose() for adapter in self.sources), return_exceptions=True)
         await self.identity.store.aclose()
-        await self.cache.aclose()
+        await self.caching.aclose()
 
 
 class Session:

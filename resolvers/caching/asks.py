@@ -140,9 +140,7 @@ class PageAsk(Ask, frozen=True, kw_only=True, gc=False):
         return Page(records=value.records[: self.limit], has_more=True)
 
 
-def page_ask(
-    adapter: Adapter, kind: RecordKind, window: Window, parts: frozenset[str]
-) -> PageAsk:
+def page_ask(adapter: Adapter, kind: RecordKind, window: Window, parts: frozenset[str]) -> PageAsk:
     """The question about pages of a kind."""
     support = adapter.manifest.kinds.get(kind)
     return PageAsk(

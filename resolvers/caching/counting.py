@@ -8,9 +8,10 @@ from typing import Protocol
 class Counts(Protocol):
     """Told of items by source, kind and what became of them.
 
-    `outcome` is one of "hit" (fresh), "stale", "negative" (known not to be there), "coalesced" (somebody else's fetch was waited
-    for), "shared" (found in Redis), "miss" (fetched), "error" (a fetch failed), "unreadable" (an entry of another shape, version or key), "dropped"
-    (fetched, and not kept because it was dropped meanwhile), "unrenewed" (stale, with too many renewals under way).
+    `outcome` is one of "hit" (fresh), "stale", "negative" (known not to be there), "coalesced" (somebody else's fetch was
+    waited for), "shared" (found in Redis), "miss" (fetched), "error" (a fetch failed), "unreadable" (an entry of another shape,
+    version or key), "dropped" (fetched, and not kept because it was dropped meanwhile), "unrenewed" (stale, with too many
+    renewals under way).
     """
 
     def cached(self, source: str, kind: str, outcome: str, items: int) -> None:

@@ -22,7 +22,8 @@ _NO_PARTS: frozenset[str] = frozenset()
 
 class Entry(msgspec.Struct, kw_only=True, gc=False):
     """What a source answered about one item. `at` and `until` are seconds since 1970: when the fetch began, and the end of its
-    life. `failure` is why it could not be renewed, `retry_at` when that may be tried again.
+    life. `negative`: it says that nobody is there. `failure` is why it could not be renewed, `retry_at` when that may be tried
+    again.
     """
 
     value: Any
@@ -32,6 +33,7 @@ class Entry(msgspec.Struct, kw_only=True, gc=False):
     parts: frozenset[str] = _NO_PARTS
     limit: int = 0
     size: int = OVERHEAD
+    negative: bool = False
     failure: SourceError | None = None
     retry_at: float = 0.0
 
@@ -39,9 +41,7 @@ class Entry(msgspec.Struct, kw_only=True, gc=False):
 class Store:
     """Entries by key, the one that was used longest ago first to go."""
 
-    def __init__(
-        self, *, max_entries: int, max_bytes: int, clock: Callable[[], float] = time.time
-    ) -> None:
+    def __init__(self, *, max_entries: int, max_bytes: int, clock: Callable[[], float] = time.time) -> None:
         self._entries: OrderedDict[Hashable, Entry] = OrderedDict()
         self._tagged: dict[str, set[Hashable]] = {}
         self._max_entries, self._max_bytes, self._clock = max_entries, max_bytes, clock

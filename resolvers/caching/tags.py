@@ -1,7 +1,7 @@
 """Tags say what an entry was made of; dropping a tag forgets, here and at the other replicas, everything made of that.
 
-    record:SOURCE:ID    a record of a source, and the pages of what it owns
-    customer:ID         a customer of the identity map, and what was fetched in the customer's name
+record:SOURCE:ID    a record of a source, and the pages of what it owns
+customer:ID         a customer of the identity map, and what was fetched in the customer's name
 """
 
 from __future__ import annotations
@@ -46,16 +46,17 @@ class Bus(Protocol):
 class Watch:
     """What was dropped while something was being fetched: what was fetched before a drop must not be kept after it."""
 
-    __slots__ = ("_everything", "_scopes", "_tags")
+    __slots__ = ("_everything", "_scopes", "_tags", "noted")
 
     def __init__(self) -> None:
+        self.noted = False
         self._tags: set[str] = set()
         self._scopes: set[str] = set()
         self._everything = False
 
     def saw(self, tags: Iterable[str]) -> bool:
         """Whether any of these tags was dropped."""
-        return self._everything or (bool(self._tags) and not self._tags.isdisjoint(tags))
+        return self._everything or not self._tags.isdisjoint(tags)
 
     def saw_any_of(self, scope: str) -> bool:
         """Whether any tag of the scope was dropped: for what cannot say beforehand which records it will be made of."""
@@ -63,6 +64,7 @@ class Watch:
 
     def note(self, tags: frozenset[str] | None) -> None:
         """These were dropped."""
+        self.noted = True
         if tags is None:
             self._everything = True
         else:
