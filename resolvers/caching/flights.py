@@ -74,8 +74,12 @@ class Flight:
         self.waiters.clear()
 
     async def wait(self, place: asyncio.Future[bool], call: Call) -> Mapping[Ident, Entry]:
-        """What came back, at the latest at this call's deadline. Raises what the fetch raised, as a copy of its own."""
-        if not place.done():
+        """What came back, at the latest at this call's deadline (which the fetch itself keeps for its own call). Raises what the
+        fetch raised, as a copy of its own.
+        """
+        if call is self.call:
+            await place
+        elif not place.done():
             left = max(0.0, call.deadline - time.monotonic())
             timer = asyncio.get_running_loop().call_later(left, _too_late, place)
             try:

@@ -78,7 +78,7 @@ class Sourcing:
         self._refreshes = refreshes
         self._refreshing: set[Flight] = set()
         self._flying: dict[Ident, Flight] = {}
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: dict[asyncio.Task[None], Flight] = {}
         tags.subscribe(self._dropped)
 
     async def find(
@@ -200,8 +200,9 @@ class Sourcing:
                 flights.setdefault(flight, []).append(ident)
             else:
                 own[ident] = item
-        if flights:
-            self._counts.cached(ask.source, ask.kind, "coalesced", len(missing) - len(own))
+        if not flights:
+            return await self._alone(ask, own, call, oldest)
+        self._counts.cached(ask.source, ask.kind, "coalesced", len(missing) - len(own))
         if own:
             flights[self._start(ask, own, call, oldest)] = list(own)
         places = {flight: flight.join() for flight in flights}
@@ -247,10 +248,9 @@ class Sourcing:
             self._flying[ident] = flight
         # what is renewed for everybody runs in nobody's context
         context = contextvars.Context() if background else None
-        task = asyncio.get_running_loop().create_task(self._fly(flight), context=context)
-        flight.task = task
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task = flight.task = asyncio.get_running_loop().create_task(self._fly(flight), context=context)
+        self._tasks[task] = flight
+        task.add_done_callback(self._ended)
         return flight
 
     async def _fly(self, flight: Flight) -> None:
@@ -258,21 +258,26 @@ class Sourcing:
         error: BaseException | None = None
         try:
             entries = await self._fetched(flight)
-        except asyncio.CancelledError:
-            for place in flight.waiters:
-                place.cancel()  # the process ends: nobody is left who could leave
-            raise
         except Exception as raised:  # whatever it is, it is the waiters' to handle
             error = raised.with_traceback(None)
             self._counts.cached(flight.ask.source, flight.ask.kind, "error", len(flight.items))
-        finally:
-            self._unlist(flight)
-            flight.land(entries, error)
-            try:
-                if self._replicas is not None:  # after those who waited have gone on
-                    await self._replicas.publish(flight, self._kept(flight, entries))
-            finally:
-                self._tags.unwatch(flight.watch)
+        except asyncio.CancelledError:
+            if self._replicas is not None:
+                await self._replicas.released(flight)
+            raise
+        self._unlist(flight)
+        flight.land(entries, error)
+        if self._replicas is not None:  # after those who waited have gone on
+            await self._replicas.publish(flight, self._kept(flight, entries))
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        """Also of one that was cancelled before it began."""
+        flight = self._tasks.pop(task)
+        self._unlist(flight)
+        self._tags.unwatch(flight.watch)
+        for place in flight.waiters:
+            place.cancel()  # the process ends: nobody else cancels what somebody waits for
+        flight.over = True
 
     async def _fetched(self, flight: Flight) -> Mapping[Ident, Entry]:
         if self._replicas is None:

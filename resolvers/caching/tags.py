@@ -50,8 +50,8 @@ class Watch:
 
     def __init__(self) -> None:
         self.noted = False
-        self._tags: set[str] = set()
-        self._scopes: set[str] = set()
+        self._tags: frozenset[str] = frozenset()
+        self._scopes: frozenset[str] = frozenset()
         self._everything = False
 
     def saw(self, tags: Iterable[str]) -> bool:
@@ -69,7 +69,7 @@ class Watch:
             self._everything = True
         else:
             self._tags |= tags
-            self._scopes.update(map(scope, tags))
+            self._scopes |= frozenset(map(scope, tags))
 
 
 class Tags:
