@@ -66,8 +66,7 @@ class Customers:
     async def _missing(
         self, ids: Sequence[str], read: Read, watch: Watch, now: float
     ) -> dict[str, StoredCustomer]:
-        mark = await self._shared.mark(_KIND) if self._shared is not None else None
-        entries = await self._elsewhere(ids, watch)
+        entries, mark = await self._elsewhere(ids, watch)
         asked = [i for i in ids if i not in entries]
         if asked:
             stored = await read(asked)
@@ -79,16 +78,16 @@ class Customers:
             entries.update(fresh)
         return {i: entry.value for i, entry in entries.items()}
 
-    async def _elsewhere(self, ids: Sequence[str], watch: Watch) -> dict[str, Entry]:
-        """What another replica has found out."""
+    async def _elsewhere(self, ids: Sequence[str], watch: Watch) -> tuple[dict[str, Entry], bytes | None]:
+        """What another replica has found out, and the mark that `Shared.put` wants."""
         if self._shared is None:
-            return {}
+            return {}, None
         idents = {_ident(i): i for i in ids}
         tags = {ident: (of_customer(i),) for ident, i in idents.items()}
-        held = await self._shared.get("", _KIND, idents, tags)
+        held, mark = await self._shared.get("", _KIND, idents, tags, _KIND)
         entries = {idents[ident]: entry for ident, entry in held.items()}
         self._keep(entries, watch)
-        return entries
+        return entries, mark
 
     def _entry(self, asked: str, customer: StoredCustomer, now: float) -> Entry:
         return Entry(

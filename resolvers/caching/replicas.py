@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from typing import TYPE_CHECKING, Any
 
 from resolvers.caching.asks import Ident
@@ -38,10 +38,10 @@ class Replicas:
 
     async def fetched(self, flight: Flight, called: Called) -> Mapping[Ident, Entry]:
         """Entries for all of a flight's items; in the background only for those that nobody else is renewing."""
-        flight.mark = await self._shared.mark(_scope(flight))
+        asked_for = flight.items if flight.oldest != ALWAYS else ()
+        found, flight.mark = await self._look(flight, asked_for)
         if flight.oldest == ALWAYS:
             return await self._called(flight, flight.items, called)
-        found = await self._look(flight, flight.items)
         missing = {ident: item for ident, item in flight.items.items() if ident not in found}
         if missing:
             found.update(await self._leased(flight, missing, called))
@@ -66,7 +66,7 @@ class Replicas:
         mine, others = await self._shared.lease(missing, min(left + LEASE_MORE, LEASE_MOST))
         flight.leases |= mine
         # whoever had a lease until just now has written the answer before ending it
-        found = await self._look(flight, mine)
+        found = (await self._look(flight, mine))[0] if mine else {}
         wanted = {ident: missing[ident] for ident in mine if ident not in found}
         if wanted:
             found.update(await self._called(flight, wanted, called))
@@ -84,7 +84,7 @@ class Replicas:
             await asyncio.sleep(pause)
             pause = min(2 * pause, MOST_BETWEEN)
             leased = await self._shared.leased(waiting)  # first: an answer is written before its lease ends
-            found.update(await self._look(flight, waiting))
+            found.update((await self._look(flight, waiting))[0])
             waiting = (waiting - found.keys()) & leased
         if found:
             self._counts.cached(flight.ask.source, flight.ask.kind, "coalesced", len(found))
@@ -97,18 +97,18 @@ class Replicas:
         flight.fetched |= items.keys()
         return await called(flight, items)
 
-    async def _look(self, flight: Flight, idents: Any) -> dict[Ident, Entry]:
-        """Those entries in Redis that are an answer to the flight's question."""
-        if not idents:
-            return {}
+    async def _look(
+        self, flight: Flight, idents: Collection[Ident]
+    ) -> tuple[dict[Ident, Entry], bytes | None]:
+        """Those entries in Redis that are an answer to the flight's question, and the mark of its scope."""
         ask = flight.ask
         tags = {ident: ask.tags(flight.items[ident], None) for ident in idents}
-        entries = await self._shared.get(ask.source, ask.kind, idents, tags)
+        entries, mark = await self._shared.get(ask.source, ask.kind, idents, tags, _scope(flight))
         found = {i: e for i, e in entries.items() if e.at >= flight.oldest and ask.served_by(e)}
         if found:
             self._keep(flight, found)
             self._counts.cached(ask.source, ask.kind, "shared", len(found))
-        return found
+        return found, mark
 
 
 def _scope(flight: Flight) -> str:

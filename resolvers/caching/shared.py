@@ -38,6 +38,9 @@ _RELEASE = (
     "for _, key in ipairs(KEYS) do if redis.call('get', key) == ARGV[1] then redis.call('del', key) end end"
 )
 log = logging.getLogger(__name__)
+
+Mark = bytes | None
+"""A word that changes with each drop in a scope: taken before a fetch, it tells whether there was one since."""
 _encode = msgspec.msgpack.encode
 
 
@@ -72,30 +75,32 @@ class Shared:
         return bool(self.pending) or time.monotonic() < self._rest_until
 
     async def get(
-        self, source: str, kind: str, idents: Iterable[Ident], tags: Mapping[Ident, tuple[str, ...]]
-    ) -> dict[Ident, Entry]:
-        """The entries that are there, not over and not dropped. `tags` are those that can be told beforehand."""
+        self,
+        source: str,
+        kind: str,
+        idents: Iterable[Ident],
+        tags: Mapping[Ident, tuple[str, ...]],
+        scope: str,
+    ) -> tuple[dict[Ident, Entry], Mark]:
+        """The entries that are there, not over and not dropped; and the scope's mark. `tags` are those that can be told
+        beforehand.
+        """
         if self.resting:
-            return {}
+            return {}, None
         names = {ident: self._name(ident) for ident in idents}
         generations = {tag: self._generation(tag) for ident in names for tag in tags.get(ident, ())}
-        raws = await self._read([*names.values(), *generations.values()])
-        if raws is None:
-            return {}
+        *raws, mark = await self._read([*names.values(), *generations.values(), self._mark(scope)]) or [None]
+        if not raws:
+            return {}, mark
         found = self._opened(source, kind, dict(zip(names.items(), raws, strict=False)))
         current = dict(zip(generations, raws[len(names) :], strict=True))
         unknown = {tag for entry, _ in found.values() for tag in entry.tags} - current.keys()
         if unknown:
             more = await self._read([self._generation(tag) for tag in unknown])
             current.update(zip(unknown, more or [None] * len(unknown), strict=True))
-        return {ident: entry for ident, (entry, then) in found.items() if _holds(entry, then, current)}
+        return {ident: entry for ident, (entry, then) in found.items() if _holds(entry, then, current)}, mark
 
-    async def mark(self, scope: str) -> bytes | None:
-        """A word that changes with each drop in a scope: taken before a fetch, it tells `put` whether there was one since."""
-        raws = None if self.resting else await self._read([self._mark(scope)])
-        return raws[0] if raws else None
-
-    async def put(self, entries: Mapping[Ident, Entry], scope: str, mark: bytes | None) -> None:
+    async def put(self, entries: Mapping[Ident, Entry], scope: str, mark: Mark) -> None:
         """Writes entries that were fetched after `mark` was taken."""
         now = self._clock()
         entries = {ident: e for ident, e in entries.items() if e.until - now >= 1}
@@ -171,7 +176,7 @@ class Shared:
             self._counts.cached(source, kind, "unreadable", unreadable)
         return found
 
-    async def _renewed(self, tags: list[str], scope: str, mark: bytes | None) -> dict[str, bytes] | None:
+    async def _renewed(self, tags: list[str], scope: str, mark: Mark) -> dict[str, bytes] | None:
         """The generations of the tags, made where there is none; None where something was dropped since the mark was taken.
 
         In this order: a drop before the mark is compared is seen by it, one after it deletes the generations that we hold.

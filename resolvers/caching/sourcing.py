@@ -119,8 +119,9 @@ class Sourcing:
 
     async def aclose(self) -> None:
         """Ends what is under way, and forgets everything."""
-        for task in list(self._tasks):
-            task.cancel()
+        for task, flight in list(self._tasks.items()):
+            if not flight.over:  # one that is over is writing its answer down, which is bounded
+                task.cancel()
         if self._tasks:
             await asyncio.gather(*self._tasks, return_exceptions=True)
         self._store.close()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
@@ -71,11 +71,14 @@ def order(owner: str, n: int) -> Order:
 
 
 class Slow(MemorySource):
-    """Knows its answer when it is asked, and gives it when its gate opens."""
+    """Knows its answer when it is asked, and gives it when its gate opens, or `delay` seconds later."""
+
+    delay = 0.0
 
     async def read(self, ids: Sequence[str], parts: frozenset[str], call: Call) -> Mapping[str, Profile]:
         answer = {p.id: p for p in self._profiles() if p.id in ids}
         await self._called("read", len(ids))
+        await asyncio.sleep(self.delay)
         return answer
 
     async def find(self, keys: Sequence[MatchKey], call: Call) -> Mapping[MatchKey, Found]:
@@ -132,3 +135,10 @@ async def turns(n: int = 10) -> None:
     """Lets everything that can go on go on."""
     for _ in range(n):
         await asyncio.sleep(0)
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    """Returns when the condition holds; nothing of ours says when another process or a server has got so far."""
+    async with asyncio.timeout(30):
+        while not condition():  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
