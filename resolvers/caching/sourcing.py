@@ -313,7 +313,9 @@ class Sourcing:
         """Puts what was fetched into the layer of this process, without what was dropped in the meantime."""
         kept = self._kept(flight, entries)
         for ident, entry in kept.items():
-            self._store.put(ident, entry)
+            held = self._store.get(ident)
+            if held is None or held.at <= entry.at:  # a slow fetch may end after one that began later
+                self._store.put(ident, entry)
         if len(kept) < len(entries):
             self._counts.cached(flight.ask.source, flight.ask.kind, "dropped", len(entries) - len(kept))
 

@@ -13,9 +13,10 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from adapters.errors import SourceError, SourceUnavailable
 from tests.resolvers.caching.parts import LIFE, NO_PARTS, Bench, call, key, turns
 
-IDS = ("1", "2", "3", "4")
-some_ids = st.lists(st.sampled_from(IDS), min_size=1, max_size=4, unique=True)
-bounds = st.none() | st.sampled_from([0.0, 3.0, 20.0, 500.0])
+IDS = ("1", "2", "3")
+some_ids = st.lists(st.sampled_from(IDS), min_size=1, max_size=3, unique=True)
+bounds = st.sampled_from([None, 0.0, 3.0, 0.0, 20.0, 500.0])
+rarely = st.sampled_from([False, False, False, True])
 
 
 class CacheMachine(RuleBasedStateMachine):
@@ -33,7 +34,7 @@ class CacheMachine(RuleBasedStateMachine):
             self._write(i)
 
     async def _bench(self) -> Bench:
-        return Bench(*IDS, max_entries=6)
+        return Bench(*IDS, max_entries=5)
 
     def run(self, awaitable: Awaitable[Any]) -> Any:
         return self.loop.run_until_complete(awaitable)
@@ -70,7 +71,12 @@ class CacheMachine(RuleBasedStateMachine):
     def _begin(self, ids: list[str], bound: float | None, asking: Awaitable[Any]) -> None:
         task = self.loop.create_task(asking)  # type: ignore[arg-type]
         self.under_way.append((task, ids, self._oldest(bound), dict(self.valid_from)))
-        self.run(turns(3))
+        self.run(turns(15))  # to its answer, where nothing holds it
+
+    @rule(ident=st.sampled_from(IDS))
+    def change_and_drop(self, ident: str) -> None:
+        self.change(ident)
+        self.drop([ident])
 
     @rule(ids=some_ids)
     def drop(self, ids: list[str]) -> None:
@@ -78,20 +84,36 @@ class CacheMachine(RuleBasedStateMachine):
         for i in ids:
             self.valid_from[i] = self.versions[i]
 
+    @rule(ident=st.sampled_from(IDS), seconds=st.sampled_from([1.0, 11.0]))
+    def change_and_age(self, ident: str, seconds: float) -> None:
+        self.change(ident)
+        self.age(seconds)
+
     @rule(seconds=st.sampled_from([1.0, 4.0, 11.0, 60.0, 101.0]))
     def age(self, seconds: float) -> None:
         self.b.clock.now += seconds
 
-    @rule(fails=st.booleans())
+    @rule(fails=rarely)
     def fail_or_mend(self, fails: bool) -> None:
         self.b.source.fail = SourceUnavailable("crm", "read") if fails else None
 
-    @rule(held=st.booleans())
+    @rule(held=rarely)
     def hold_or_let_go(self, held: bool) -> None:
         if self.b.source.gate is not None:
             self.b.source.gate.set()
         self.b.source.gate = asyncio.Event() if held else None
         self.run(turns())
+
+    @rule(ids=some_ids, again=st.booleans())
+    def drop_during_a_question(self, ids: list[str], again: bool) -> None:
+        """What is found out by chance too seldom: the record changes and is dropped while it is being read."""
+        self.hold_or_let_go(True)
+        self.read(ids, 0.0)
+        self.change_and_drop(ids[0])
+        if again:
+            self.read(ids, None)
+        self.hold_or_let_go(False)
+        self.read(ids, None)
 
     @rule()
     def forget_everything(self) -> None:
@@ -128,7 +150,7 @@ class CacheMachine(RuleBasedStateMachine):
 
     @invariant()
     def memory_is_bounded(self) -> None:
-        assert len(self.b.store) <= 6
+        assert len(self.b.store) <= 5
 
     def teardown(self) -> None:
         if self.b.source.gate is not None:
@@ -142,4 +164,4 @@ class CacheMachine(RuleBasedStateMachine):
 
 
 TestCache = CacheMachine.TestCase
-TestCache.settings = settings(max_examples=150, stateful_step_count=40, deadline=None)
+TestCache.settings = settings(max_examples=250, stateful_step_count=50, deadline=None)

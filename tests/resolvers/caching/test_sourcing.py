@@ -305,6 +305,20 @@ async def test_what_was_fetched_before_a_drop_is_not_kept_after_it(operation: st
     assert b.calls == 2
 
 
+async def test_a_drop_is_remembered_by_a_fetch_even_if_nobody_asks_meanwhile() -> None:
+    b = Bench("1", "2")
+    b.source.gate = asyncio.Event()
+    before = b.asking("1", "2")
+    await turns()
+    b.rename("1", "Grace")
+    await b.tags.drop_records([("crm", "1")])
+    b.source.gate.set()
+    assert await before == {"1": "Ada", "2": "Ada"}
+    assert await b.names("1", "2") == {"1": "Grace", "2": "Ada"}
+    assert b.source.calls == [("read", 2), ("read", 1)]
+    assert b.told.of["dropped"] == 1
+
+
 async def test_a_drop_takes_the_record_its_pages_and_the_lookups_that_found_it_and_nobody_elses() -> None:
     b = Bench("1", "2")
     b.source.records += [order("1", 1), order("2", 1)]
@@ -322,6 +336,20 @@ async def test_a_drop_takes_the_record_its_pages_and_the_lookups_that_found_it_a
     await b.sourcing.find("crm", [key("1")], call())
     await b.sourcing.page("crm", RecordKind.ORDER, owners[:1], Window(limit=5), NO_PARTS, call())
     assert b.calls == asked + 3
+
+
+async def test_a_slow_fetch_does_not_replace_what_was_fetched_after_it() -> None:
+    b = Bench("1")
+    slow = b.source.gate = asyncio.Event()
+    first = b.asking("1")
+    await turns()
+    b.rename("1", "Grace")
+    b.clock.now += 1
+    b.source.gate = None
+    assert await b.names("1", max_staleness=0) == {"1": "Grace"}
+    slow.set()
+    assert await first == {"1": "Ada"}
+    assert await b.names("1") == {"1": "Grace"}
 
 
 async def test_renewals_are_bounded() -> None:
