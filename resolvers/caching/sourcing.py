@@ -9,7 +9,7 @@ import math
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -18,6 +18,7 @@ from adapters.errors import SourceError, SourceTimeout
 from adapters.records import Profile, RecordKind
 from resolvers.caching.asks import Ask, FindAsk, Ident, ReadAsk, larger, page_ask
 from resolvers.caching.counting import Counts, NoCounts
+from resolvers.caching.fetched import Fetched
 from resolvers.caching.flights import ALWAYS, Flight, copied
 from resolvers.caching.life import FIND, Life, Lives
 from resolvers.caching.local import Entry, Store
@@ -28,8 +29,6 @@ from resolvers.sources import Sources
 if TYPE_CHECKING:
     from resolvers.caching.shared import Shared  # needs optional packages
 
-K = TypeVar("K")
-V = TypeVar("V")
 log = logging.getLogger(__name__)
 
 REFRESHES = 32
@@ -39,17 +38,6 @@ REFRESH_SECONDS = 10.0
 RETRY_AFTER = 5.0
 """Seconds after a renewal that failed until the next one is tried, or more where the source asks for more, up to RETRY_MOST."""
 RETRY_MOST = 60.0
-
-
-class Fetched(msgspec.Struct, Generic[K, V], frozen=True, kw_only=True, gc=False):
-    """An adapter's answer, however it was come by. `at` is when its oldest part was asked for; `stale` that some of it is past
-    its fresh life, and `failure` why it could not be renewed, where that was tried.
-    """
-
-    values: Mapping[K, V]
-    at: datetime
-    stale: bool = False
-    failure: SourceError | None = None
 
 
 class Sourcing:
