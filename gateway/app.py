@@ -33,11 +33,13 @@ from gateway.execution.flights import Flights
 from gateway.execution.persisted import Persisted
 from gateway.http import GraphQLEndpoint
 from gateway.schema import build_schema
-from gateway.settings import Mistake, Settings, SettingsError, installed_adapters
+from gateway.settings import Settings, SettingsError, installed_adapters
+from gateway.settings_section import Mistake
 from gateway.telemetry import METRICS_TYPE, Metrics, ObservedAdapter
 from resolvers.asker import Asker
-from resolvers.cache import open_cache
+from resolvers.cache import Cache, open_cache
 from resolvers.caching.tags import Tags
+from resolvers.caching.whole import Caching, open_caching
 from resolvers.engine import Engine
 from resolvers.identity.map import IdentityMap
 from resolvers.identity.matching import model
@@ -82,7 +84,7 @@ def create_app(
         context,
         metrics=metrics,
         probes=probes,
-        tags=engine.identity.tags,
+        tags=engine.tags,
         lifespan=lifespan,
     )
     app.state.engine = engine
@@ -98,22 +100,36 @@ def create_engine(
     url = settings.cache.url.get_secret_value()
     with _needing("cache.url", "c360[redis]"):
         cache = open_cache(url, max_entries=settings.cache.max_entries)
+        caching = _caching(settings, sources, cache, metrics)
     with _needing("identity.url", "c360[postgres]"):
         store = IdentityStore(settings.identity.url.get_secret_value())
     identity = IdentityMap(
         store,
         create_tokens(settings),
-        cache,
+        caching.customers,
         sources,
         IdentityOptions(
             default_country=settings.identity.default_country,
             rediscover_after=settings.identity.rediscover_after,
-            cache_ttl=settings.cache.ttl,
             external_ids=_external_ids(settings.identity.external_ids),
         ),
         _model(settings.identity.model),
     )
-    return Engine(sources=sources, identity=identity, rules=_rules(settings, sources), cache=cache)
+    return Engine(sources=sources, identity=identity, rules=_rules(settings, sources), caching=caching)
+
+
+def _caching(settings: Settings, sources: Sources, cache: Cache, metrics: Metrics) -> Caching:
+    return open_caching(
+        sources,
+        cache,
+        settings.cache.url.get_secret_value(),
+        settings.cache.secret or settings.identity.secret,
+        lives=settings.cache.lives,
+        customer_ttl=settings.cache.ttl,
+        max_entries=settings.cache.max_entries,
+        max_bytes=int(settings.cache.max_memory_mb * 1_000_000),
+        counts=metrics,
+    )
 
 
 def create_tokens(settings: Settings) -> Tokens:
@@ -156,9 +172,10 @@ def create_sources(
 
 
 async def open_engine(engine: Engine) -> None:
-    """Brings the identity store up to date; raises what the database raises."""
+    """Brings the identity store up to date, and begins to hear what others drop; raises what the database raises."""
     try:
         await migrations.upgrade(engine.identity.store.engine)
+        engine.caching.start()
     except BaseException:
         await engine.aclose()
         raise

@@ -7,7 +7,6 @@ at once.
 
 from __future__ import annotations
 
-import difflib
 import os
 import re
 import tomllib
@@ -15,7 +14,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from enum import StrEnum
 from importlib import metadata
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, get_args, get_origin
+from typing import Any, Literal, get_args, get_origin
 
 from pydantic import (
     BaseModel,
@@ -27,30 +26,19 @@ from pydantic import (
     ValidationError,
     field_validator,
 )
-from pydantic_core import ErrorDetails, PydanticCustomError
+from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, EnvSettingsSource, SettingsConfigDict
 from pydantic_settings import SettingsError as BadEnvironment
 
 from adapters.base import AdapterSettings, AdapterType
-from gateway.sections import Section as _Section
-from gateway.sections import plain_types as _plain_types
+from gateway.settings_cache import Cache, cache_contradictions
 from gateway.settings_documents import Answers, Documents
+from gateway.settings_section import Mistake, Section, plain_types, unknown, with_scheme
 
 ENV_PREFIX = "C360__"
 ADAPTER_GROUP = "c360.adapters"
 LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 _SOURCE_NAME = re.compile(r"[a-z][a-z0-9_-]{0,31}")
-
-
-class Mistake(NamedTuple):
-    """One thing that is wrong: where (a file or a variable), the dotted key, and what to do about it."""
-
-    where: str
-    key: str
-    problem: str
-
-    def __str__(self) -> str:
-        return ": ".join(part for part in self if part)
 
 
 class SettingsError(Exception):
@@ -68,7 +56,7 @@ class Environment(StrEnum):
     DEVELOPMENT = "development"
 
 
-class Server(_Section):
+class Server(Section):
     """Where and how much the gateway serves."""
 
     host: str = Field(default="127.0.0.1", min_length=1, description="Address to listen on.")
@@ -95,7 +83,7 @@ class AuthMode(StrEnum):
     DEVELOPMENT = "development"
 
 
-class ApiKey(_Section):
+class ApiKey(Section):
     """One caller of the gateway."""
 
     name: str = Field(
@@ -114,7 +102,7 @@ class ApiKey(_Section):
     )
 
 
-class Auth(_Section):
+class Auth(Section):
     """How callers prove who they are."""
 
     mode: AuthMode = Field(
@@ -126,7 +114,7 @@ class Auth(_Section):
     )
 
 
-class Identity(_Section):
+class Identity(Section):
     """The identity map: which records belong to one customer."""
 
     url: SecretStr = Field(
@@ -160,27 +148,10 @@ class Identity(_Section):
     @field_validator("url")
     @classmethod
     def _known_database(cls, url: SecretStr) -> SecretStr:
-        return _with_scheme(url, ("sqlite+aiosqlite://", "postgresql+asyncpg://"))
+        return with_scheme(url, ("sqlite+aiosqlite://", "postgresql+asyncpg://"))
 
 
-class Cache(_Section):
-    """Where answers of sources are kept for a short time."""
-
-    url: SecretStr = Field(
-        default=SecretStr("memory://"), description="memory:// or redis://HOST:PORT/DB (rediss:// for TLS)."
-    )
-    max_entries: int = Field(default=10_000, ge=1, description="Entries that the memory cache keeps at most.")
-    ttl: float = Field(
-        default=30.0, ge=0, le=86_400, description="Seconds an answer is fresh; 0 caches nothing."
-    )
-
-    @field_validator("url")
-    @classmethod
-    def _known_cache(cls, url: SecretStr) -> SecretStr:
-        return _with_scheme(url, ("memory://", "redis://", "rediss://"))
-
-
-class Limits(_Section):
+class Limits(Section):
     """How much one GraphQL document may ask for."""
 
     max_depth: int = Field(default=15, ge=1, le=100, description="Levels of fields in fields.")
@@ -200,7 +171,7 @@ class LogLevel(StrEnum):
     ERROR = "error"
 
 
-class Log(_Section):
+class Log(Section):
     """What is written to stderr. It never holds personal data."""
 
     level: LogLevel = Field(default=LogLevel.INFO, description="The least important lines written.")
@@ -216,7 +187,7 @@ class Rule(StrEnum):
     UNION = "union"
 
 
-class Merge(_Section):
+class Merge(Section):
     """How one field of a customer is merged."""
 
     rule: Rule = Field(description="`priority`, `recent`, `complete` or `union` (for lists).")
@@ -234,7 +205,7 @@ class Source(BaseModel):
     settings: SerializeAsAny[AdapterSettings] = Field(repr=False)
 
 
-class Settings(_Section):
+class Settings(Section):
     """Everything. Made by `load`, or in code for tests and the demo."""
 
     environment: Environment = Field(
@@ -327,6 +298,8 @@ def validate(
     if "identity" in sections:
         mistakes += _external_id_contradictions(sections["identity"], names, where)
         mistakes += _secret_contradictions(sections["identity"], where)
+    if "cache" in sections:
+        mistakes += cache_contradictions(sections["cache"], names, where)
     if "merge" in sections:
         mistakes += _merge_contradictions(sections["merge"], names, where, merge_fields)
     if len(mistakes) > before:
@@ -348,7 +321,7 @@ def _sections(table: Mapping[str, Any], where: str, mistakes: list[Mistake]) -> 
         except ValidationError as error:
             mistakes += _mistakes(error, field.annotation, where, (name,), mistakes)
     mistakes += [
-        Mistake(where, name, _unknown(name, Settings.model_fields))
+        Mistake(where, name, unknown(name, Settings.model_fields))
         for name in table
         if name not in Settings.model_fields
     ]
@@ -412,7 +385,7 @@ def _from_environment(mistakes: list[Mistake]) -> dict[str, Any]:
         section = name[len(ENV_PREFIX) :].split("__")[0].lower()
         if name.upper().startswith(ENV_PREFIX) and section not in Settings.model_fields:
             mistakes.append(
-                Mistake(f"environment variable {name}", "", _unknown(section, Settings.model_fields))
+                Mistake(f"environment variable {name}", "", unknown(section, Settings.model_fields))
             )
     try:
         return EnvSettingsSource(_Environment)()
@@ -468,7 +441,7 @@ def _source(
         return None
     found = adapters.get(adapter)
     if found is None:
-        wrong(_unknown(adapter, adapters, "adapter"), f"{key}.adapter")
+        wrong(unknown(adapter, adapters, "adapter"), f"{key}.adapter")
         return None
     if isinstance(found, Exception):
         wrong(f'adapter "{adapter}" cannot be loaded: {type(found).__name__}', f"{key}.adapter")
@@ -518,7 +491,7 @@ def _external_id_contradictions(identity: Identity, sources: set[str], where: st
         if not system:
             found.append(Mistake(where, key, 'expected "SOURCE.SYSTEM", such as "support.external_id"'))
         found += [
-            Mistake(where, key, _unknown(name, sources, "source"))
+            Mistake(where, key, unknown(name, sources, "source"))
             for name in (source, owner)
             if name not in sources
         ]
@@ -536,7 +509,7 @@ def _merge_contradictions(
             problem = f'is required by rule = "priority": a list of {_listed(sources)}'
             found.append(Mistake(where, f"merge.{field}.priority", problem))
         found += [
-            Mistake(where, f"merge.{field}.priority", _unknown(name, sources, "source"))
+            Mistake(where, f"merge.{field}.priority", unknown(name, sources, "source"))
             for name in merge.priority
             if name not in sources
         ]
@@ -545,7 +518,7 @@ def _merge_contradictions(
 
 def _misfit(field: str, rule: Rule, fields: Mapping[str, bool], where: str) -> list[Mistake]:
     if field not in fields:
-        return [Mistake(where, f"merge.{field}", _unknown(field, fields, "field"))]
+        return [Mistake(where, f"merge.{field}", unknown(field, fields, "field"))]
     if fields[field] == (rule is Rule.UNION):
         return []
     fits = "union" if fields[field] else "priority, recent or complete"
@@ -577,7 +550,7 @@ def _problem(details: ErrorDetails, annotation: Any) -> str:
     kind, context = details["type"], details.get("ctx", {})
     if kind == "extra_forbidden":
         owner = _owner(annotation, details["loc"][:-1])
-        return _unknown(str(details["loc"][-1]), owner.model_fields if owner else {})
+        return unknown(str(details["loc"][-1]), owner.model_fields if owner else {})
     if kind == "missing":
         owner = _owner(annotation, details["loc"][:-1])
         field = owner.model_fields.get(str(details["loc"][-1])) if owner else None
@@ -595,7 +568,7 @@ def _is_secret(annotation: Any, loc: Sequence[int | str]) -> bool:
     """Whether a third party's validator may have put a secret into its text."""
     owner = _owner(annotation, loc[:-1])
     field = owner.model_fields.get(str(loc[-1])) if owner and loc else None
-    return field is not None and SecretStr in _plain_types(field.annotation)
+    return field is not None and SecretStr in plain_types(field.annotation)
 
 
 _EXPECTED = {
@@ -665,18 +638,5 @@ def _dotted(loc: Iterable[int | str]) -> str:
     return key
 
 
-def _unknown(name: str, valid: Iterable[str], what: str = "key") -> str:
-    names = sorted(valid)
-    near = difflib.get_close_matches(name, names, n=1, cutoff=0.6)
-    hint = f"; did you mean {near[0]}?" if near else ""
-    return f'unknown {what} "{name}"{hint} (valid: {", ".join(names) or "none"})'
-
-
 def _listed(names: Iterable[str]) -> str:
     return ", ".join(sorted(names)) or "none"
-
-
-def _with_scheme(url: SecretStr, schemes: tuple[str, ...]) -> SecretStr:
-    if not url.get_secret_value().startswith(schemes):
-        raise PydanticCustomError("url_scheme", "expected a URL that begins with " + " or ".join(schemes))
-    return url

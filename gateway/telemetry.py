@@ -80,6 +80,13 @@ class Metrics:
             ["answer"],
             registry=self.registry,
         )
+        self.cache_items = Counter(
+            "c360_source_cache_items",
+            "Items asked of the source cache, by what became of them.",
+            ["source", "kind", "outcome"],
+            registry=self.registry,
+        )
+        self._cache_series: dict[tuple[str, str, str], Counter] = {}
         for collector in (ProcessCollector, PlatformCollector, GCCollector):
             collector(registry=self.registry)
 
@@ -87,6 +94,15 @@ class Metrics:
         """One operation of a source. `outcome` is "ok" or an error code; `operation` holds no personal data."""
         self.upstream.labels(source, operation, outcome).inc()
         self.upstream_seconds.labels(source, operation).observe(seconds)
+
+    def cached(self, source: str, kind: str, outcome: str, items: int) -> None:
+        """See `resolvers.caching.counting.Counts`. All three names come from closed sets."""
+        series = self._cache_series.get((source, kind, outcome))
+        if series is None:  # looked up once: a warm answer must not pay for it
+            series = self._cache_series[source, kind, outcome] = self.cache_items.labels(
+                source, kind, outcome
+            )
+        series.inc(items)
 
     def exposition(self) -> bytes:
         """All figures in Prometheus' text format."""

@@ -133,7 +133,7 @@ def open_cache(url: str, *, max_entries: int = 100_000) -> Cache:
         db=int(parts.path.strip("/") or 0),
         password=parts.password,
         ssl=parts.scheme == "rediss",
-        namespace="c360:",
+        namespace="c360",
         timeout=1.0,
         create_connection_timeout=1.0,
         pool_max_size=50,

@@ -192,9 +192,11 @@ class CustomerView:
         failure = next((b.failure for b in used if b.failure), None) or self._discovery_failure(name)
         if failure is not None:
             return Status(source=name, state=State.UNAVAILABLE, failure=failure, fetched_at=fetched)
-        if fetched is not None:
-            return Status(source=name, state=State.FRESH, fetched_at=fetched)
-        return Status(source=name, state=State.NOT_ASKED)
+        if fetched is None:
+            return Status(source=name, state=State.NOT_ASKED)
+        unrenewed = next((b.unrenewed for b in used if b.unrenewed), None)
+        state = State.STALE if any(batch.stale for batch in used) else State.FRESH
+        return Status(source=name, state=state, failure=unrenewed, fetched_at=fetched)
 
     def _discovery_failure(self, name: str) -> SourceFailure | None:
         """A source that failed while the customer was looked up may have records of theirs that nobody could see."""

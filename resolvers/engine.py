@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import math
 from collections.abc import Mapping, Sequence
 
 from adapters.base import Adapter, MatchKey, Owner, Window
@@ -11,8 +10,9 @@ from adapters.errors import SourceError
 from adapters.records import Profile, RecordKind
 from resolvers import search
 from resolvers.asker import Asker
-from resolvers.cache import Cache
-from resolvers.caching.tags import of_customer, of_record
+from resolvers.caching.sourcing import Sourcing
+from resolvers.caching.tags import Tags, of_customer, of_record
+from resolvers.caching.whole import Caching
 from resolvers.connection import Place, Slice, merge_pages
 from resolvers.customer import CustomerView
 from resolvers.errors import AmbiguousKey, FieldPath, InvalidArgument, SourceFailure
@@ -30,22 +30,37 @@ MAX_CUSTOMERS = 100
 
 
 class Engine:
-    """One for the process. It owns the adapters, the identity map and the cache, and closes them."""
+    """One for the process. It owns the adapters, the identity map and the caches, and closes them."""
 
-    def __init__(self, *, sources: Sources, identity: IdentityMap, rules: MergeRules, cache: Cache) -> None:
+    def __init__(
+        self, *, sources: Sources, identity: IdentityMap, rules: MergeRules, caching: Caching | None = None
+    ) -> None:
+        """Without `caching` nothing of the sources is kept between requests."""
         self.sources = sources
         self.identity = identity
         self.rules = rules
-        self.cache = cache
+        self.caching = caching or Caching(sources, tags=identity.remembered.tags)
+        self.cache = self.caching.cache
+
+    @property
+    def sourcing(self) -> Sourcing:
+        """The way to the sources, through what is kept of them."""
+        return self.caching.sourcing
+
+    @property
+    def tags(self) -> Tags:
+        """Where to drop what was kept."""
+        return self.caching.tags
 
     def session(self, asker: Asker) -> Session:
         """What one request works in; close it when the answer is out."""
         return Session(self, asker)
 
     async def aclose(self) -> None:
+        await self.caching.sourcing.aclose()  # before the adapters that it calls
         await asyncio.gather(*(adapter.aclose() for adapter in self.sources), return_exceptions=True)
         await self.identity.store.aclose()
-        await self.cache.aclose()
+        await self.caching.aclose()
 
 
 class Session:
@@ -54,7 +69,7 @@ class Session:
     def __init__(self, engine: Engine, asker: Asker) -> None:
         self.asker = asker
         self.engine = engine
-        self._loader = Loader(engine.sources, asker)
+        self._loader = Loader(engine.sources, asker, engine.sourcing)
         self._shared = SharedKeys(engine.identity)
         self._seen: set[str] = set()
         self._related: Related | None = None
@@ -81,8 +96,17 @@ class Session:
         return frozenset((*map(of_customer, self._seen), *records))
 
     def fresh_for(self) -> float:
-        """Seconds that the answer may be kept as far as the sources go: none where one of them failed."""
-        return 0.0 if self._loader.failures else math.inf
+        """Seconds that the answer may be kept as far as the sources go: none where one failed, or what it said is stale."""
+        return self._loader.fresh_for()
+
+    def narrow(self, max_staleness: int | None, argument: str) -> None:
+        """Nothing that was fetched longer ago than so many seconds will do for this request; 0 asks every source now."""
+        if max_staleness is None:
+            return
+        if max_staleness < 0:
+            raise InvalidArgument(argument, f"{argument} must not be negative")
+        known = self._loader.max_staleness
+        self._loader.max_staleness = max_staleness if known is None else min(known, max_staleness)
 
     @property
     def stewardship(self) -> Stewardship:

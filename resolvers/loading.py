@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import time
-from collections.abc import Awaitable, Hashable, Iterable, Mapping
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Generic, TypeVar
 
@@ -20,12 +21,17 @@ from adapters.base import Call, Found, MatchKey, Owner, Page, Position, Window
 from adapters.errors import SourceError, SourceTimeout
 from adapters.records import Profile, RecordKind
 from resolvers.asker import Asker
+from resolvers.caching.fetched import Fetched
+from resolvers.caching.life import FIND
+from resolvers.caching.sourcing import Sourcing
 from resolvers.errors import FieldPath, SourceFailure
 from resolvers.sources import Sources
 
 T = TypeVar("T")
 log = logging.getLogger(__name__)
 _MOST_PATHS = 10_000
+_KINDS = {"find": FIND, "read": RecordKind.PROFILE.value}
+"""What the lives of operations are named by, other than pages."""
 _TURNS = 4
 """Turns of the event loop that a batch stays open: the fields of a list's objects begin later than those of a lone object."""
 
@@ -41,14 +47,18 @@ class Fetch(msgspec.Struct, kw_only=True):
     """What this request has had from one source so far, for `SourceStatus`."""
 
     at: datetime | None = None
+    stale: bool = False
     failure: SourceFailure | None = None
 
 
 class Batch:
-    """Requests of one shape to one source, that go out together. `at` is when the answer came in."""
+    """Requests of one shape to one source, that go out together. `at` is when the oldest part of the answer was asked for; it is
+    `stale` when some of it is past its fresh life, `unrenewed` why, where it should have been renewed.
+    """
 
     __slots__ = (
         "_waiting", "answer", "at", "done", "expired", "failure", "items", "limit", "parts", "paths", "source",
+        "stale", "unrenewed",
     )  # fmt: skip
 
     def __init__(self, source: str) -> None:
@@ -62,6 +72,8 @@ class Batch:
         self.answer: Mapping[Any, Any] = {}
         self.failure: SourceFailure | None = None
         self.at: datetime | None = None
+        self.stale = False
+        self.unrenewed: SourceFailure | None = None
 
     async def finished(self) -> None:
         """Returns when it is done. Each who waits has a future of their own: one that gives up takes nothing from the others."""
@@ -115,9 +127,13 @@ async def finished(wanted: Iterable[tuple[Batch, Any]]) -> None:
 class Loader:
     """Loads from all sources for one request. Every method may be called freely: equal requests are made once."""
 
-    def __init__(self, sources: Sources, asker: Asker) -> None:
+    def __init__(self, sources: Sources, asker: Asker, sourcing: Sourcing | None = None) -> None:
+        """With `sourcing`, through what is kept of the sources; else each is asked itself."""
         self._sources = sources
         self._asker = asker
+        self._sourcing = sourcing
+        self.max_staleness: float | None = None
+        self._fresh_until = math.inf
         self._open: dict[tuple[Any, ...], Batch] = {}
         self._profiles: dict[tuple[str, str], Batch] = {}
         self._pages: dict[Hashable, Batch] = {}
@@ -202,6 +218,7 @@ class Loader:
             batch.answer = {profile.id: profile}
             fetch = self.fetches.get(profile.source)
             batch.at = (fetch and fetch.at) or datetime.now(UTC)
+            batch.stale = fetch is not None and fetch.stale
             batch.finish()
 
     def touched(self) -> set[tuple[str, str]]:
@@ -263,8 +280,13 @@ class Loader:
         operation, source = shape[0], shape[1]
         cancelled = True
         try:
-            batch.answer = await self._guarded(shape, batch, call)
-            batch.at = self.fetches.setdefault(source, Fetch()).at = datetime.now(UTC)
+            fetched = await self._guarded(shape, batch, call)
+            batch.answer, batch.at, batch.stale = fetched.values, fetched.at, fetched.stale
+            if fetched.failure is not None:
+                batch.unrenewed = _failure(fetched.failure)
+            had = self.fetches.setdefault(source, Fetch())
+            had.at, had.stale = fetched.at, fetched.stale
+            self._note_age(source, _KINDS.get(operation) or shape[2].value, fetched)
             cancelled = False
         except SourceError as error:
             batch.failure = self._note(error, batch.paths)
@@ -273,20 +295,40 @@ class Loader:
             self._busy[operation].discard(batch)
             batch.finish(cancelled=cancelled)
 
-    def _ask(self, shape: tuple[Any, ...], batch: Batch, call: Call) -> Awaitable[Mapping[Any, Any]]:
-        adapter, items = self._sources[shape[1]], list(batch.items.values())
-        if shape[0] == "find":
-            return adapter.find(items, call)
-        if shape[0] == "read":
-            return adapter.read(items, batch.parts, call)
-        before: Position | None = shape[3]
-        return adapter.page(shape[2], items, Window(limit=batch.limit, before=before), batch.parts, call)
+    def _note_age(self, source: str, kind: str, fetched: Fetched[Any, Any]) -> None:
+        if self._sourcing is not None:
+            life = self._sourcing.fresh_life(source, kind)
+            self._fresh_until = min(self._fresh_until, fetched.at.timestamp() + life)
 
-    async def _guarded(self, shape: tuple[Any, ...], batch: Batch, call: Call) -> Mapping[Any, Any]:
+    def fresh_for(self) -> float:
+        """Seconds for which everything that came in is fresh; 0 where something failed or is stale, or should be newer."""
+        if self.failures or self.max_staleness is not None:
+            return 0.0
+        return max(0.0, self._fresh_until - time.time())
+
+    async def _fetched(self, shape: tuple[Any, ...], batch: Batch, call: Call) -> Fetched[Any, Any]:
+        items = list(batch.items.values())
+        operation, source = shape[0], shape[1]
+        before: Position | None = shape[3] if operation == "page" else None
+        window = Window(limit=batch.limit, before=before)
+        if (kept := self._sourcing) is not None:
+            if operation == "find":
+                return await kept.find(source, items, call, self.max_staleness)
+            if operation == "read":
+                return await kept.read(source, items, batch.parts, call, self.max_staleness)
+            return await kept.page(source, shape[2], items, window, batch.parts, call, self.max_staleness)
+        at, adapter = datetime.now(UTC), self._sources[source]
+        if operation == "find":
+            return Fetched(values=await adapter.find(items, call), at=at)
+        if operation == "read":
+            return Fetched(values=await adapter.read(items, batch.parts, call), at=at)
+        return Fetched(values=await adapter.page(shape[2], items, window, batch.parts, call), at=at)
+
+    async def _guarded(self, shape: tuple[Any, ...], batch: Batch, call: Call) -> Fetched[Any, Any]:
         """Lets only SourceError out, and nothing run past the deadline, whatever an adapter does."""
         operation, source = shape[0], shape[1]
         try:
-            return await self._ask(shape, batch, call)
+            return await self._fetched(shape, batch, call)
         except asyncio.CancelledError:
             task = asyncio.current_task()
             if batch.expired and task is not None and task.uncancel() == 0:
@@ -299,12 +341,7 @@ class Loader:
             raise _Broken(source, operation, type(error).__name__) from None
 
     def _note(self, error: SourceError, paths: list[FieldPath]) -> SourceFailure:
-        failure = SourceFailure(
-            source=error.source,
-            code=error.code,
-            message=f"{error.source} {error.summary}",
-            paths=paths,  # grows with the fields that come to want it later
-        )
+        failure = _failure(error, paths)  # which grow with the fields that come to want it later
         log.warning(
             "source failed",
             extra={
@@ -318,6 +355,12 @@ class Loader:
         self.failures.append(failure)
         self.fetches.setdefault(error.source, Fetch()).failure = failure
         return failure
+
+
+def _failure(error: SourceError, paths: Sequence[FieldPath] = ()) -> SourceFailure:
+    return SourceFailure(
+        source=error.source, code=error.code, message=f"{error.source} {error.summary}", paths=paths
+    )
 
 
 class _Broken(SourceError):

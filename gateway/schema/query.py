@@ -26,6 +26,13 @@ from resolvers.customer import CustomerView
 from resolvers.errors import FieldPath, InvalidArgument
 from resolvers.identity.chronicle import Wanted
 
+MaxStaleness = Annotated[
+    int | None,
+    strawberry.argument(
+        description="Seconds: nothing that was fetched longer ago will do, in the whole request; 0 asks every source now."
+    ),
+]
+
 
 @strawberry.input(description="A record of one source.")
 class SourceRecord:
@@ -53,6 +60,7 @@ class CustomerConnection:
 
 async def _customer(context: Context, arguments: Arguments, path: FieldPath) -> Customer | None:
     session, by = context.session, arguments["by"]
+    session.narrow(arguments["maxStaleness"], "maxStaleness")
     if by.get("id"):
         return of(await session.customer_by_id(by["id"]))
     if by.get("email"):
@@ -65,6 +73,7 @@ async def _customer(context: Context, arguments: Arguments, path: FieldPath) -> 
 
 
 async def _customers(context: Context, arguments: Arguments, _: FieldPath) -> list[Customer | None]:
+    context.session.narrow(arguments["maxStaleness"], "maxStaleness")
     return [of(view) for view in await context.session.customers(arguments["ids"])]
 
 
@@ -73,20 +82,31 @@ class Query:
     @strawberry.field(
         description="One customer, or null when no source knows them.", metadata={DIRECT: _customer}
     )
-    async def customer(self, info: Request, by: CustomerBy) -> Customer | None:
-        return await _customer(info.context, {"by": strawberry.asdict(by)}, info.path)
+    async def customer(
+        self, info: Request, by: CustomerBy, max_staleness: MaxStaleness = None
+    ) -> Customer | None:
+        arguments = {"by": strawberry.asdict(by), "maxStaleness": max_staleness}
+        return await _customer(info.context, arguments, info.path)
 
     @strawberry.field(
         description="Customers by id, in the order asked; null where an id is unknown.",
         metadata={DIRECT: _customers},
     )
-    async def customers(self, info: Request, ids: list[strawberry.ID]) -> list[Customer | None]:
-        return await _customers(info.context, {"ids": ids}, info.path)
+    async def customers(
+        self, info: Request, ids: list[strawberry.ID], max_staleness: MaxStaleness = None
+    ) -> list[Customer | None]:
+        return await _customers(info.context, {"ids": ids, "maxStaleness": max_staleness}, info.path)
 
     @strawberry.field(description="Customers by name, e-mail, phone, order number or ticket number.")
     async def search(
-        self, info: Request, text: str, first: int | None = 20, after: str | None = None
+        self,
+        info: Request,
+        text: str,
+        first: int | None = 20,
+        after: str | None = None,
+        max_staleness: MaxStaleness = None,
     ) -> CustomerConnection:
+        info.context.session.narrow(max_staleness, "maxStaleness")
         size, skip_to = page_size(first), _read_cursor(after)
         found = await info.context.session.search(text, info.path)
         return _search_page(found, size, skip_to)

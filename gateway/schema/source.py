@@ -16,7 +16,9 @@ strawberry.enum(base.SourceKind, description="What a source is for.")
 strawberry.enum(RecordKindEnum, description="The kinds of records that a source can have.")
 strawberry.enum(base.KeyType, description="What a person can be looked up by.")
 strawberry.enum(
-    State, name="SourceState", description="FRESH: fetched for this answer. STALE: from the cache."
+    State,
+    name="SourceState",
+    description="FRESH: within its fresh life; STALE: kept from before; `fetchedAt` says since when.",
 )
 
 

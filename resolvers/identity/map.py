@@ -14,8 +14,7 @@ import msgspec
 
 from adapters.base import KeyType, MatchKey
 from adapters.records import Profile
-from resolvers.cache import Cache
-from resolvers.caching.tags import Tags, of_customer
+from resolvers.caching.customers import Customers
 from resolvers.errors import FieldPath
 from resolvers.identity import keys as match_keys
 from resolvers.identity.decisions import Decided
@@ -31,8 +30,6 @@ from resolvers.identity.tokens import Token, Tokens
 from resolvers.loading import Loader
 from resolvers.sources import Sources
 
-_customer = msgspec.json.Decoder(StoredCustomer)
-
 
 class IdentityMap:
     """Whose records are whose. One for the whole process; nothing in it depends on who asks."""
@@ -41,32 +38,24 @@ class IdentityMap:
         self,
         store: IdentityStore,
         tokens: Tokens,
-        cache: Cache,
+        remembered: Customers,
         sources: Sources,
         options: IdentityOptions,
         model: Model | None = None,
     ) -> None:
-        """`model` holds the weights of matching; by default those that ship with the product."""
+        """`model` holds the weights of matching; by default those that ship with the product. What changes here is dropped from
+        `remembered`, and by its tags from every other cache.
+        """
         self.store = store
         self.options = options
-        self.tags = Tags()
         self._tokens = tokens
-        self._cache = cache
+        self.remembered = remembered
         self._sources = sources
         self._resolver = Resolver(store, tokens, sources, options, model or default())
 
     async def customers(self, ids: Sequence[str]) -> Mapping[str, StoredCustomer]:
         """Customers by id, also by ids that were merged away; unknown ids are missing."""
-        names = [f"customer:{i}" for i in ids]
-        cached = await self._cache.get(names)
-        found = {i: _customer.decode(raw) for i, raw in zip(ids, cached, strict=True) if raw is not None}
-        asked = [i for i in ids if i not in found]
-        if asked:
-            stored = await self.store.customers(asked)
-            found |= stored
-            fresh = {f"customer:{i}": msgspec.json.encode(c) for i, c in stored.items()}
-            await self._cache.set(fresh, self.options.cache_ttl)
-        return found
+        return await self.remembered.get(ids, self.store.customers)
 
     async def by_key(self, key: MatchKey, loader: Loader, path: FieldPath | None = None) -> tuple[str, ...]:
         """The customers that carry a key: none, the one, or several when it is shared."""
@@ -214,10 +203,7 @@ class IdentityMap:
         }
 
     async def _drop(self, ids: Iterable[str]) -> None:
-        ids = frozenset(ids)
-        await self._cache.drop([f"customer:{i}" for i in sorted(ids)])
-        # last: an answer that is being made from what was cached until now must not be kept
-        await self.tags.drop(map(of_customer, ids))
+        await self.remembered.tags.drop_customers(ids)
 
 
 class SharedKeys:

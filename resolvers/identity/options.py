@@ -8,11 +8,10 @@ import msgspec
 
 
 class IdentityOptions(msgspec.Struct, frozen=True, kw_only=True):
-    """`rediscover_after` and `cache_ttl` are in seconds. `external_ids` says which source a foreign number belongs to:
+    """`rediscover_after` is in seconds. `external_ids` says which source a foreign number belongs to:
     {("support", "external_id"): "webshop"}.
     """
 
     default_country: str | None = None
     rediscover_after: float = 3600.0
-    cache_ttl: float = 30.0
     external_ids: Mapping[tuple[str, str], str] = {}

@@ -15,7 +15,7 @@ from collections.abc import Mapping
 
 from pydantic import SecretStr
 
-from resolvers.cache import NullCache
+from resolvers.caching.customers import Customers
 from resolvers.identity.carried import keys_of
 from resolvers.identity.map import IdentityMap
 from resolvers.identity.options import IdentityOptions
@@ -49,7 +49,7 @@ def said(line: str) -> None:
 async def sync(store: IdentityStore, endpoints: Endpoints, page: int = PAGE) -> None:
     """All sources to their ends."""
     sources = Sources(on_sandbox(endpoints))
-    identity = IdentityMap(store, tokens(1), NullCache(), sources, OPTIONS)
+    identity = IdentityMap(store, tokens(1), Customers(), sources, OPTIONS)
     reports = await Sync(identity, sources, page=page, told=lambda _: said("page")).run(NAMES)
     assert all(report.ok for report in reports), [report.problem for report in reports]
     for adapter in sources:

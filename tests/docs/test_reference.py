@@ -52,7 +52,8 @@ def settings(model: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, Fi
         if inner is None:
             yield key, field
         elif get_origin(field.annotation) is dict:
-            yield from settings(inner, f"{key}.FIELD.")
+            names = "NAME.KIND" if key == "cache.sources" else "FIELD"
+            yield from settings(inner, f"{key}.{names}.")
         elif get_origin(field.annotation) is tuple:
             yield key, field
             yield from settings(inner, f"{key}[].")

@@ -11,6 +11,7 @@ from pydantic import Field, SecretStr
 
 from adapters.base import Adapter, AdapterSettings, AdapterType, Manifest, SourceKind
 from gateway.settings import AuthMode, Rule, Settings, SettingsError, load
+from resolvers.caching.life import Life
 
 SECRET = "very-secret-" * 3
 
@@ -121,6 +122,21 @@ def test_the_environment_wins_over_the_file(tmp_path: Path, monkeypatch: pytest.
         ("server = 1", "c360.toml: server: expected a table"),
         ('[log]\nformat = "xml"', "c360.toml: log.format: expected one of 'text' or 'json'"),
         ('environment = "prod"', "c360.toml: environment: expected one of 'production' or 'development'"),
+        ("[cache.sources.shop.order]\nsoft = 1", 'c360.toml: cache.sources.shop: unknown source "shop" (valid: crm)'),
+        (
+            "[cache.sources.crm.orders]\nsoft = 1",
+            'c360.toml: cache.sources.crm.orders: unknown kind "orders"; did you mean order? '
+            "(valid: comment, email_event, find, message, order, profile, ticket)",
+        ),
+        (
+            "[cache.sources.crm.order]\nsoft = 9\nhard = 5",
+            "c360.toml: cache.sources.crm.order.soft: is more than hard (5): nothing can be fresh for longer than it is kept",
+        ),
+        (
+            "[cache.sources.crm.order]\nsofter = 9",
+            'c360.toml: cache.sources.crm.order.softer: unknown key "softer"; did you mean soft? (valid: hard, soft)',
+        ),
+        ("[cache.sources.crm.order]\nhard = 1e9", "c360.toml: cache.sources.crm.order.hard: must be at most 86400.0"),
         ('[cache]\nurl = "memcached://x"', "c360.toml: cache.url: expected a URL that begins with memory:// or redis://"),
         ('[merge.given_name]\nrule = "best"', "c360.toml: merge.given_name.rule: expected one of 'priority', 'recent'"),
         ('[merge.givn_name]\nrule = "recent"', 'c360.toml: merge.givn_name: unknown field "givn_name"; did you mean given_name?'),
@@ -262,3 +278,22 @@ def test_a_rule_and_its_priority(tmp_path: Path) -> None:
     settings = read(tmp_path, GOOD + '[merge.given_name]\nrule = "priority"\npriority = ["crm"]\n')
     assert settings.merge["given_name"].rule is Rule.PRIORITY
     assert settings.merge["given_name"].priority == ("crm",)
+
+
+def test_lives_of_the_cache_are_those_given_and_else_the_defaults(tmp_path: Path) -> None:
+    tables = """
+    [cache]
+    negative_ttl = 3
+    [cache.sources.crm]
+    order = { soft = 5 }
+    ticket = { hard = 10 }
+    find = { soft = 700 }
+    comment = { hard = 0 }
+    """
+    lives = read(tmp_path, GOOD + tables).cache.lives
+    assert lives.of("crm", "order") == Life(soft=5, hard=600, negative=3)
+    assert lives.of("crm", "ticket") == Life(soft=10, hard=10, negative=3)
+    assert lives.of("crm", "find") == Life(soft=700, hard=700, negative=3)
+    assert lives.of("crm", "comment").hard == 0
+    assert lives.of("other", "profile") == Life(soft=30, hard=600, negative=3)
+    assert read(tmp_path, GOOD + "[cache]\nttl = 0").cache.lives.of("crm", "order").hard == 0

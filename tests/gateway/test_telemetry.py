@@ -132,6 +132,16 @@ async def test_operations_of_sources_are_counted() -> None:
         assert f"c360_source_operations_total{labels} 1.0" in shown
 
 
+def test_items_of_the_source_cache_are_counted() -> None:
+    metrics = Metrics()
+    for items in (2, 3):
+        metrics.cached("crm", "profile", "hit", items)
+    metrics.cached("crm", "find", "miss", 1)
+    shown = metrics.exposition().decode()
+    assert 'c360_source_cache_items_total{kind="profile",outcome="hit",source="crm"} 5.0' in shown
+    assert 'c360_source_cache_items_total{kind="find",outcome="miss",source="crm"} 1.0' in shown
+
+
 async def test_readiness_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("gateway.app.READY_WITHIN", 0.05)
 

@@ -26,7 +26,7 @@ from adapters.base import KeyType, MatchKey, SourceKind
 from adapters.records import Profile
 from gateway.migrations import upgrade
 from resolvers.asker import Asker
-from resolvers.cache import NullCache
+from resolvers.caching.customers import Customers
 from resolvers.identity.decisions import Decided
 from resolvers.identity.map import IdentityMap
 from resolvers.identity.members import Ref
@@ -77,7 +77,7 @@ class Histories(RuleBasedStateMachine):
         self.systems = {name: MemorySource(name, kind) for name, kind in kinds.items()}
         self.sources = Sources(self.systems.values())
         options = IdentityOptions(default_country="DE", rediscover_after=0)
-        self.map = IdentityMap(self.store, Tokens(SECRET), NullCache(), self.sources, options)
+        self.map = IdentityMap(self.store, Tokens(SECRET), Customers(), self.sources, options)
         self.who: dict[Ref, int] = {}  # of every record that there is or was, as it is now or was last
         self.unseen: set[Ref] = set()
         self.synced = True

@@ -16,7 +16,7 @@ from sqlalchemy import text
 from adapters.base import Adapter
 from gateway.migrations import upgrade
 from resolvers.asker import Asker
-from resolvers.cache import Cache, open_cache
+from resolvers.caching.whole import Caching
 from resolvers.engine import Engine, Session
 from resolvers.identity.map import IdentityMap
 from resolvers.identity.options import IdentityOptions
@@ -78,19 +78,19 @@ MakeEngine = Callable[..., Engine]
 @pytest_asyncio.fixture
 async def make_engine(sqlite_store: IdentityStore) -> AsyncIterator[MakeEngine]:
     """`make_engine(*sources, **identity options)`."""
-    caches: list[Cache] = []
+    made: list[Caching] = []
 
     def make(*adapters: Adapter, **options: object) -> Engine:
         sources = Sources(adapters)
-        cache = open_cache("memory://", max_entries=1000)
-        caches.append(cache)
+        caching = Caching(sources, customer_ttl=30.0, max_entries=1000)
+        made.append(caching)
         chosen = IdentityOptions(**{"default_country": "DE", **options})  # type: ignore[arg-type]
-        identity = IdentityMap(sqlite_store, Tokens(SECRET), cache, sources, chosen)
-        return Engine(sources=sources, identity=identity, rules=MergeRules({}, sources.rank), cache=cache)
+        identity = IdentityMap(sqlite_store, Tokens(SECRET), caching.customers, sources, chosen)
+        return Engine(sources=sources, identity=identity, rules=MergeRules({}, sources.rank), caching=caching)
 
     yield make
-    for cache in caches:
-        await cache.aclose()
+    for caching in made:
+        await caching.aclose()
 
 
 def ask(engine: Engine, seconds: float = 30.0) -> Session:

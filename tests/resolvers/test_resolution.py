@@ -13,7 +13,7 @@ from adapters.base import KeyType, MatchKey, SourceKind
 from adapters.errors import SourceUnavailable
 from adapters.records import Address, Profile
 from resolvers.asker import Asker
-from resolvers.cache import NullCache
+from resolvers.caching.customers import Customers
 from resolvers.identity.derivation import Verdict
 from resolvers.identity.fan_out import FanOut
 from resolvers.identity.map import IdentityMap
@@ -44,7 +44,7 @@ class World:
         }
         self.sources = Sources(self.by_name.values())
         chosen = IdentityOptions(**{"default_country": "DE", **options})  # type: ignore[arg-type]
-        self.map = IdentityMap(store, Tokens(SECRET), NullCache(), self.sources, chosen)
+        self.map = IdentityMap(store, Tokens(SECRET), Customers(), self.sources, chosen)
         self.store = store
 
     def loader(self) -> Loader:

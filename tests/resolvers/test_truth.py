@@ -16,7 +16,7 @@ from pydantic import SecretStr
 from adapters.base import Call
 from adapters.records import Profile, RecordKind
 from gateway.migrations import upgrade
-from resolvers.cache import NullCache
+from resolvers.caching.customers import Customers
 from resolvers.engine import Engine
 from resolvers.identity.map import IdentityMap
 from resolvers.identity.options import IdentityOptions
@@ -44,8 +44,8 @@ async def engine(sandbox: Sandbox, tmp_path: Path) -> AsyncIterator[Engine]:
     store = IdentityStore(f"sqlite+aiosqlite:///{tmp_path / 'map.sqlite'}")
     await upgrade(store.engine)
     options = IdentityOptions(default_country="DE")
-    identity = IdentityMap(store, Tokens(SecretStr("t" * 40)), NullCache(), sources, options)
-    made = Engine(sources=sources, identity=identity, rules=MergeRules({}, sources.rank), cache=NullCache())
+    identity = IdentityMap(store, Tokens(SecretStr("t" * 40)), Customers(), sources, options)
+    made = Engine(sources=sources, identity=identity, rules=MergeRules({}, sources.rank))
     yield made
     await made.aclose()
 

@@ -41,7 +41,7 @@ from adapters.records import (
 from adapters.records import AuthorRole as Role
 from gateway.migrations import upgrade
 from resolvers.asker import Asker
-from resolvers.cache import open_cache
+from resolvers.caching.whole import Caching
 from resolvers.engine import Engine
 from resolvers.identity.map import IdentityMap
 from resolvers.identity.options import IdentityOptions
@@ -85,10 +85,11 @@ async def odd_world(folder: Path, people: int, chance: Random, *, wrong: bool = 
     configured = Sources(sources.values())
     store = IdentityStore(f"sqlite+aiosqlite:///{folder / 'map.sqlite'}")
     await upgrade(store.engine)
-    cache = open_cache("memory://")
-    options = IdentityOptions(default_country="DE", cache_ttl=3600)
-    identity = IdentityMap(store, Tokens(SecretStr("s" * 32)), cache, configured, options)
-    engine = Engine(sources=configured, identity=identity, rules=MergeRules({}, configured.rank), cache=cache)
+    caching = Caching(configured, customer_ttl=3600)
+    options = IdentityOptions(default_country="DE")
+    identity = IdentityMap(store, Tokens(SecretStr("s" * 32)), caching.customers, configured, options)
+    rules = MergeRules({}, configured.rank)
+    engine = Engine(sources=configured, identity=identity, rules=rules, caching=caching)
     customers = []
     for n in range(people):
         session = engine.session(asker())

@@ -8,7 +8,7 @@ from typing import Any
 import pytest_asyncio
 
 from adapters.base import Adapter
-from resolvers.cache import NullCache
+from resolvers.caching.customers import Customers
 from resolvers.identity.map import IdentityMap
 from resolvers.identity.options import IdentityOptions
 from resolvers.identity.store import IdentityStore
@@ -22,7 +22,7 @@ MakeSync = Callable[..., Sync]
 
 def synced(store: IdentityStore, adapters: Sequence[Adapter], **options: Any) -> Sync:
     sources = Sources(adapters)
-    identity = IdentityMap(store, Tokens(SECRET), NullCache(), sources, IdentityOptions(default_country="DE"))
+    identity = IdentityMap(store, Tokens(SECRET), Customers(), sources, IdentityOptions(default_country="DE"))
     return Sync(identity, sources, **options)
 
 

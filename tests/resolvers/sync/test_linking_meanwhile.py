@@ -8,7 +8,7 @@ from datetime import date
 from adapters.base import KeyType, MatchKey
 from adapters.records import Profile
 from resolvers.asker import Asker
-from resolvers.cache import NullCache
+from resolvers.caching.customers import Customers
 from resolvers.identity.map import IdentityMap
 from resolvers.identity.options import IdentityOptions
 from resolvers.identity.store import IdentityStore
@@ -31,7 +31,7 @@ class Gateway:
     def __init__(self, store: IdentityStore, tokens: Tokens, *sources: ChangingSource) -> None:
         self.sources = Sources(sources)
         options = IdentityOptions(default_country="DE")
-        self.map = IdentityMap(store, tokens, NullCache(), self.sources, options)
+        self.map = IdentityMap(store, tokens, Customers(), self.sources, options)
 
     def loader(self) -> Loader:
         return Loader(self.sources, Asker(principal="test", deadline=time.monotonic() + 30))
