@@ -11,7 +11,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import httpx
 
@@ -52,8 +52,13 @@ def document(name: str) -> str:
 
 
 @contextlib.contextmanager
-def running(*, people: int, latency: Mapping[str, int], limits: bool = False) -> Iterator[Running]:
-    """`latency` is in milliseconds by system. The gateway is pinned to core 0, the sandbox to core 1, where that can be."""
+def running(
+    *, people: int, latency: Mapping[str, int], limits: bool = False, log: str = "warning"
+) -> Iterator[Running]:
+    """`log` is the least important level that the gateway writes, to a file. `latency` is in milliseconds by system.
+
+    The gateway is pinned to core 0, the sandbox to core 1, where that can be.
+    """
     cores = sorted(os.sched_getaffinity(0))
     with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as stack:
         spec = ",".join(f"{k}={v}" for k, v in latency.items())
@@ -65,10 +70,13 @@ def running(*, people: int, latency: Mapping[str, int], limits: bool = False) ->
         assert sandbox.stdout is not None
         endpoints = json.loads(sandbox.stdout.readline())
         config = Path(folder) / "c360.toml"
-        config.write_text(_config(endpoints, folder))
+        config.write_text(_config(endpoints, folder, log))
+        lines = stack.enter_context((Path(folder) / "log").open("w"))
         gateway = stack.enter_context(
             _process(
-                [str(Path(sys.executable).with_name("c360")), "serve", "--config", str(config)], cores[0]
+                [str(Path(sys.executable).with_name("c360")), "serve", "--config", str(config)],
+                cores[0],
+                lines,
             )
         )
         url = f"http://127.0.0.1:{_port_of(config)}"
@@ -76,7 +84,7 @@ def running(*, people: int, latency: Mapping[str, int], limits: bool = False) ->
         yield Running(url, gateway.pid, endpoints)
 
 
-def _config(endpoints: Mapping[str, Mapping[str, str]], folder: str) -> str:
+def _config(endpoints: Mapping[str, Mapping[str, str]], folder: str, log: str) -> str:
     h, s, z, m = (endpoints[n] for n in ("hubspot", "shopify", "zendesk", "mailchimp"))
     port = _free_port()
     return f"""
@@ -92,7 +100,7 @@ url = "sqlite+aiosqlite:///{folder}/map.sqlite"
 secret = "a-secret-of-the-bench-that-is-long-enough"
 default_country = "DE"
 [log]
-level = "warning"
+level = "{log}"
 [sources.crm]
 adapter = "hubspot"
 base_url = "{h["url"]}"
@@ -131,8 +139,8 @@ def _free_port() -> int:
 
 
 @contextlib.contextmanager
-def _process(command: list[str], core: int) -> Iterator[subprocess.Popen[str]]:
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+def _process(command: list[str], core: int, stderr: IO[str] | None = None) -> Iterator[subprocess.Popen[str]]:
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=stderr, text=True)
     os.sched_setaffinity(process.pid, {core})
     try:
         yield process

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import structlog
 from starlette.applications import Starlette
@@ -14,22 +15,30 @@ from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 from strawberry import Schema
 
 from adapters.base import AdapterType
 from gateway import graphiql, migrations
+from gateway.access import Tracing
+from gateway.answering import Reply
 from gateway.auth import Authenticator, LoopbackOnly
 from gateway.context import Context, ContextFactory
 from gateway.demo import first_query
 from gateway.errors import UserError
+from gateway.execution import manifest
+from gateway.execution.answers import Answers
+from gateway.execution.documents import Documents, core_schema
+from gateway.execution.flights import Flights
+from gateway.execution.persisted import Persisted
 from gateway.http import GraphQLEndpoint
+from gateway.mistakes import Mistake
 from gateway.schema import build_schema
 from gateway.settings import Settings, SettingsError, installed_adapters
-from gateway.settings_section import Mistake
-from gateway.telemetry import METRICS_TYPE, Metrics, ObservedAdapter, Tracing
+from gateway.telemetry import METRICS_TYPE, Metrics, ObservedAdapter
 from resolvers.asker import Asker
 from resolvers.cache import Cache, open_cache
+from resolvers.caching.tags import Tags
 from resolvers.caching.whole import Caching, open_caching
 from resolvers.engine import Engine
 from resolvers.identity.map import IdentityMap
@@ -69,7 +78,15 @@ def create_app(
         return Context(session=engine.session(asker), asker=asker)
 
     probes = {"store": engine.identity.store.ping, "cache": engine.cache.ping}
-    app = assemble(settings, build_schema(), context, metrics=metrics, probes=probes, lifespan=lifespan)
+    app = assemble(
+        settings,
+        build_schema(),
+        context,
+        metrics=metrics,
+        probes=probes,
+        tags=engine.identity.tags,
+        lifespan=lifespan,
+    )
     app.state.engine = engine
     app.state.metrics = metrics
     return app
@@ -190,22 +207,15 @@ def assemble(
     *,
     metrics: Metrics,
     probes: Mapping[str, Probe],
+    tags: Tags | None = None,
     lifespan: Callable[[Starlette], contextlib.AbstractAsyncContextManager[None]] | None = None,
 ) -> Starlette:
     """Routes and layers around a schema. The outermost layer traces; whatever goes wrong inside is masked by it."""
     authenticator = Authenticator(settings.auth)
-    endpoint = GraphQLEndpoint(
-        schema,
-        context,
-        authenticator=authenticator,
-        server=settings.server,
-        limits=settings.limits,
-        metrics=metrics,
-        development=settings.development,
-        graphiql=graphiql.PATH if settings.graphiql else None,
-    )
+    endpoint = _endpoint(settings, schema, context, authenticator, metrics, tags or Tags())
+    graphql: ASGIApp = LoopbackOnly(endpoint) if settings.open else endpoint
     routes = [
-        Route(GRAPHQL, endpoint),
+        Route(GRAPHQL, graphql),  # for what Starlette does besides, such as the redirect from /graphql/
         Route("/healthz", _health),
         Route("/readyz", _Readiness(probes)),
         Route("/metrics", _metrics(metrics, authenticator)),
@@ -217,7 +227,73 @@ def assemble(
     if settings.open:
         layers.append(Middleware(LoopbackOnly))
     layers.append(Middleware(GZipMiddleware, minimum_size=1024))
-    return Starlette(routes=routes, middleware=layers, lifespan=lifespan)
+    traced = Tracing(graphql, routes=_OWN_PATHS, development=settings.development)
+    return _Gateway(graphql=traced, routes=routes, middleware=layers, lifespan=lifespan)
+
+
+class _Gateway(Starlette):
+    """Starlette, except that GraphQL goes round its routing and layers, which cost more than a kept answer."""
+
+    def __init__(self, *, graphql: ASGIApp, **options: Any) -> None:
+        super().__init__(**options)
+        self._graphql = graphql
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and scope["path"] == GRAPHQL:
+            await self._graphql(scope, receive, send)
+        else:
+            await super().__call__(scope, receive, send)
+
+
+def _endpoint(
+    settings: Settings,
+    schema: Schema,
+    context: ContextFactory,
+    authenticator: Authenticator,
+    metrics: Metrics,
+    tags: Tags,
+) -> GraphQLEndpoint:
+    documents = Documents(core_schema(schema), settings.limits)
+    answers, flights = Answers(settings.answers), Flights[tuple[Reply, str]]()
+
+    def drop(dropped: frozenset[str] | None) -> None:
+        flights.close()
+        answers.drop(dropped)
+
+    tags.subscribe(drop)
+    return GraphQLEndpoint(
+        context,
+        documents=documents,
+        persisted=Persisted(
+            trusted_documents(settings, documents),
+            only=settings.documents.only,
+            automatic=settings.documents.automatic,
+        ),
+        answers=answers,
+        flights=flights,
+        authenticator=authenticator,
+        server=settings.server,
+        limits=settings.limits,
+        metrics=metrics,
+        development=settings.development,
+        graphiql=graphiql.PATH if settings.graphiql else None,
+    )
+
+
+def trusted_documents(settings: Settings, documents: Documents) -> Mapping[str, str]:
+    """The documents of the manifest by hash, all prepared. Raises SettingsError with everything that is wrong."""
+    path = settings.documents.manifest
+    if path is None:
+        return {}
+    try:
+        found = manifest.read(path).documents
+    except manifest.ManifestError as error:
+        lines = str(error).splitlines()
+        raise SettingsError([Mistake("settings", "documents.manifest", line) for line in lines]) from None
+    wrong = manifest.prepare(found, documents)
+    if wrong:
+        raise SettingsError([Mistake(str(path), hash_, problem) for hash_, problem in wrong])
+    return found
 
 
 async def _health(_request: Request) -> Response:

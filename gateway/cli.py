@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 
 from gateway.commands import bulk as bulk  # these add their commands to the group
+from gateway.commands import documents as trusted
 from gateway.commands import explaining as explaining
 from gateway.commands import identity_group
 from gateway.commands import rotate_key as rotate_key
@@ -37,6 +38,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.add_typer(identity_group.app)
+app.add_typer(trusted.app)
 Table = Annotated[Path, typer.Argument(metavar="FILE", help="People, one a row: CSV or Parquet.")]
 Mapping = Annotated[
     list[str] | None,
@@ -73,6 +75,7 @@ def _explained(error: Exception) -> int | None:
     # imported late: `c360 --help` has no use for what these modules need
     from gateway.commands.query import QueryError
     from gateway.commands.tables import TableError
+    from gateway.execution.manifest import ManifestError
     from gateway.serving import StartError
     from gateway.settings import SettingsError
     from resolvers.identity.matching.model import ModelError
@@ -81,7 +84,7 @@ def _explained(error: Exception) -> int | None:
     if isinstance(error, SettingsError):
         print(error, file=sys.stderr)
         return 2
-    if isinstance(error, StartError | QueryError | TableError | ModelError | TrainingError):
+    if isinstance(error, StartError | QueryError | ManifestError | TableError | ModelError | TrainingError):
         print(f"c360: {error}", file=sys.stderr)
         return 1
     return None
@@ -123,10 +126,10 @@ def demo(
 @app.command()
 def serve(config: Config) -> None:
     """The gateway, in the foreground."""
-    from gateway import settings
+    from gateway import serving, settings
     from gateway.commands import serve as command
 
-    asyncio.run(command.run(settings.load_with_fields(config)))
+    serving.run(command.run(settings.load_with_fields(config)))
 
 
 @app.command()

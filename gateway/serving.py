@@ -7,13 +7,25 @@ import contextlib
 import os
 import signal
 import socket
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Coroutine, Iterator
+from typing import Any, TypeVar
 
 import uvicorn
 from starlette.types import ASGIApp
 
+T = TypeVar("T")
 GRACE = 5
 """Seconds that running requests may take to end when the gateway stops."""
+
+
+def run(main: Coroutine[Any, Any, T]) -> T:
+    """`asyncio.run` on uvloop, where it is installed."""
+    try:
+        import uvloop
+    except ImportError:  # it does not exist for Windows
+        return asyncio.run(main)
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        return runner.run(main)
 
 
 class _Server(uvicorn.Server):
@@ -34,6 +46,8 @@ async def serving(app: ASGIApp, host: str, port: int) -> AsyncIterator[str]:
     listening = _listen(host, port)
     config = uvicorn.Config(
         app,
+        http="httptools",
+        ws="none",
         lifespan="off",
         log_config=None,
         access_log=False,
@@ -61,6 +75,9 @@ def _listen(host: str, port: int) -> socket.socket:
             f"cannot listen on {_address(host, port)}: {os.strerror(error.errno or 0)}"
         ) from None
     listening.setblocking(False)
+    # head and body are two writes: without it, the second waits for the client's delayed acknowledgement (40 ms). asyncio
+    # sets it for sockets that say that they are TCP only, which accepted ones do not
+    listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return listening
 
 

@@ -31,8 +31,10 @@ from pydantic_settings import BaseSettings, EnvSettingsSource, SettingsConfigDic
 from pydantic_settings import SettingsError as BadEnvironment
 
 from adapters.base import AdapterSettings, AdapterType
+from gateway.mistakes import Mistake, unknown, with_scheme
+from gateway.sections import Section, plain_types
 from gateway.settings_cache import Cache, cache_contradictions
-from gateway.settings_section import Mistake, Section, plain_types, unknown, with_scheme
+from gateway.settings_documents import Answers, Documents
 
 ENV_PREFIX = "C360__"
 ADAPTER_GROUP = "c360.adapters"
@@ -216,6 +218,8 @@ class Settings(Section):
     identity: Identity
     cache: Cache = Cache()
     limits: Limits = Limits()
+    documents: Documents = Documents()
+    answers: Answers = Answers()
     log: Log = Log()
     merge: dict[str, Merge] = {}
     sources: dict[str, Source] = {}
@@ -370,6 +374,8 @@ class _Environment(BaseSettings):
     identity: Identity | None = None
     cache: Cache | None = None
     limits: Limits | None = None
+    documents: Documents | None = None
+    answers: Answers | None = None
     log: Log | None = None
     merge: dict[str, Merge] | None = None
     sources: dict[str, dict[str, Any]] | None = None

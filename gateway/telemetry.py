@@ -14,8 +14,8 @@ import re
 import sys
 import time
 import traceback
-import uuid
 from collections.abc import Iterator, Mapping, MutableMapping, Sequence
+from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any, TextIO
 
@@ -26,18 +26,13 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from prometheus_client.gc_collector import GCCollector
 from prometheus_client.platform_collector import PlatformCollector
 from prometheus_client.process_collector import ProcessCollector
-from starlette.datastructures import Headers, MutableHeaders
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from adapters.base import Adapter, Call, Changes, Found, MatchKey, Owner, Page, Window
 from adapters.errors import SourceError
 from adapters.records import Profile, RecordKind
-from gateway.errors import Code, plain
 from gateway.settings import Log
 
-CORRELATION_HEADER = "X-Correlation-Id"
 METRICS_TYPE = CONTENT_TYPE_LATEST
-_SANE_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 _QUIET = (
     "httpx",
@@ -86,6 +81,12 @@ class Metrics:
             registry=self.registry,
         )
         self._cache_series: dict[tuple[str, str, str], Counter] = {}
+        self.answers = Counter(
+            "c360_answers",
+            "Answers to documents that may be kept: kept, shared with one under way, or made.",
+            ["answer"],
+            registry=self.registry,
+        )
         for collector in (ProcessCollector, PlatformCollector, GCCollector):
             collector(registry=self.registry)
 
@@ -128,7 +129,7 @@ def configure(log: Log, *, development: bool, stream: TextIO | None = None) -> N
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=False,
     )
-    handler = logging.StreamHandler(stream)
+    handler = Lines(stream, log.format)
     formatter = structlog.stdlib.ProcessorFormatter(
         foreign_pre_chain=[structlog.stdlib.ExtraAdder(), *shared],
         processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
@@ -142,6 +143,33 @@ def configure(log: Log, *, development: bool, stream: TextIO | None = None) -> N
     for name in ("uvicorn", "uvicorn.error", "uvicorn.access"):
         logging.getLogger(name).handlers[:] = []
         logging.getLogger(name).propagate = True
+
+
+class Lines(logging.StreamHandler[TextIO]):
+    """The handler of all lines. `quick` writes one that needs no care: no exception, nothing but short plain words in it."""
+
+    def __init__(self, stream: TextIO, format_: str) -> None:
+        super().__init__(stream)
+        self._render = _json_line if format_ == "json" else None if stream.isatty() else _text_line
+
+    def quick(self, level: str, event: str, facts: Mapping[str, Any]) -> bool:
+        """Whether it could be written so; as structlog would, to the letter."""
+        if self._render is None:
+            return False
+        text = self._render(level, event, facts, datetime.now(UTC).isoformat()[:-6] + "Z")
+        with contextlib.suppress(OSError, ValueError), self.lock or contextlib.nullcontext():
+            self.stream.write(text)
+            self.stream.flush()
+        return True
+
+
+def _json_line(level: str, event: str, facts: Mapping[str, Any], at: str) -> str:
+    return _json({**facts, "level": level, "timestamp": at, "event": event}) + "\n"
+
+
+def _text_line(level: str, event: str, facts: Mapping[str, Any], at: str) -> str:
+    shown = " ".join(f"{name}={facts[name]}" for name in sorted(facts))
+    return f"{at} [{level:<9}] {event:<30} {shown}\n"
 
 
 def _json(event: Any, **_: Any) -> str:
@@ -189,71 +217,6 @@ def _places(trace: TracebackType | None) -> Iterator[str]:
     for frame in traceback.extract_tb(trace):
         path = re.split(r"[\\/]", frame.filename)
         yield f"{'/'.join(path[-3:])}:{frame.lineno} {frame.name}"
-
-
-def correlation_id(headers: Headers) -> str:
-    """The client's id where it is harmless, else a new one."""
-    given = headers.get(CORRELATION_HEADER, "")
-    return given if _SANE_ID.fullmatch(given) else uuid.uuid4().hex
-
-
-class Tracing:
-    """The outermost layer: gives each request its correlation id, logs it, and lets no exception out."""
-
-    def __init__(self, app: ASGIApp, routes: frozenset[str], development: bool = False) -> None:
-        """`routes` are the paths that may be named in the log; any other could hold anything."""
-        self._app = app
-        self._routes = routes
-        self._development = development
-        self._log = structlog.stdlib.get_logger("gateway.access")
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
-        correlation = correlation_id(Headers(scope=scope))
-        scope.setdefault("state", {})["correlation_id"] = correlation
-        started = time.perf_counter()
-        status = 0
-
-        async def traced(message: Message) -> None:
-            nonlocal status
-            if message["type"] == "http.response.start":
-                status = message["status"]
-                MutableHeaders(scope=message)[CORRELATION_HEADER] = correlation
-            await send(message)
-
-        with structlog.contextvars.bound_contextvars(correlation_id=correlation):
-            try:
-                await self._app(scope, receive, traced)
-            except Exception as error:  # the last place where it can be masked
-                self._log.error("unexpected error", stack=described(error, self._development))
-                if status == 0:
-                    await _internal_error(traced, correlation)
-            self._log.info("request", **self._line(scope, status or 499, time.perf_counter() - started))
-
-    def _line(self, scope: Scope, status: int, seconds: float) -> dict[str, Any]:
-        path = scope["path"] if scope["path"] in self._routes else "(other)"
-        noted = scope["state"].get("noted", {})
-        return {
-            "method": scope["method"],
-            "path": path,
-            "status": status,
-            "ms": round(seconds * 1000, 1),
-            **noted,
-        }
-
-
-def note(scope: Scope, **facts: Any) -> None:
-    """Adds facts without personal data to the request's log line."""
-    scope.setdefault("state", {}).setdefault("noted", {}).update(facts)
-
-
-async def _internal_error(send: Send, correlation: str) -> None:
-    body = orjson.dumps({"errors": [plain(Code.INTERNAL, "internal error", correlationId=correlation)]})
-    headers = [(b"content-type", b"application/json; charset=utf-8"), (b"cache-control", b"no-store")]
-    await send({"type": "http.response.start", "status": 500, "headers": headers})
-    await send({"type": "http.response.body", "body": body})
 
 
 class ObservedAdapter:

@@ -22,6 +22,7 @@ from graphql import (
     is_scalar_type,
     type_from_ast,
 )
+from graphql.execution.values import VariableValues
 from graphql.pyutils import Undefined
 
 MAX_PROBLEMS = 20
@@ -29,12 +30,14 @@ MAX_PROBLEMS = 20
 
 def coerce(
     schema: GraphQLSchema, operation: OperationDefinitionNode, given: Mapping[str, Any]
-) -> dict[str, Any] | list[GraphQLError]:
+) -> VariableValues | list[GraphQLError]:
     """The coerced variables of a validated operation, or what is wrong with the given ones."""
     definitions = operation.variable_definitions or ()
+    if not definitions:
+        return VariableValues({}, {})
     values = get_variable_values(schema, definitions, dict(given), max_errors=1)
     if not isinstance(values, list):
-        return values.coerced
+        return values
     errors: list[GraphQLError] = []
     for definition in definitions:
         name = definition.variable.name.value

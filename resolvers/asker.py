@@ -18,6 +18,11 @@ class Asker(msgspec.Struct, frozen=True, kw_only=True):
     correlation_id: str = "-"
     steward: bool = False
 
+    @property
+    def rights(self) -> tuple[str | None, bool]:
+        """Everything about who asks, except their name, that could change an answer: part of the key of whatever is kept."""
+        return (self.purpose, self.steward)
+
     def call(self, margin: float = 0.2) -> Call:
         """The context of an upstream call. It ends `margin` seconds early, so that there is time left to answer."""
         now = time.monotonic()

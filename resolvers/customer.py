@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from enum import StrEnum
 
@@ -48,14 +48,24 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     failure: SourceFailure | None = None
 
 
-class _Profiles:
+class Profiles(list[tuple[Batch, str]]):
     """The records that can fill some fields: as they are wanted, and as they came."""
 
-    __slots__ = ("observed", "wanted")
+    __slots__ = ("_observed",)
 
-    def __init__(self, wanted: Wanted) -> None:
-        self.wanted = wanted
-        self.observed: list[Observed] | None = None
+    def __init__(self, wanted: Iterable[tuple[Batch, str]]) -> None:
+        super().__init__(wanted)
+        self._observed: list[Observed] | None = None
+
+    def observed(self) -> list[Observed]:
+        """Those that came, when all batches are done."""
+        if self._observed is None:
+            self._observed = [
+                Observed(profile=profile, at=batch.at)
+                for batch, record_id in self
+                if (profile := batch.value(record_id)) is not None and batch.at is not None
+            ]
+        return self._observed
 
 
 class CustomerView:
@@ -75,7 +85,7 @@ class CustomerView:
         self.members: tuple[Member, ...] = tuple(m for m in stored.members if m.source in sources)
         self._loader, self._sources, self._rules, self._identity = loader, sources, rules, identity
         self._shared = shared
-        self._wanted: dict[tuple[frozenset[str], str | None], _Profiles] = {}
+        self._wanted: dict[tuple[frozenset[str], str | None], Profiles] = {}
         self._used: dict[Batch, None] = {}  # in the order in which they were joined
         self._busy = 0
         self._idle = asyncio.Event()
@@ -88,31 +98,23 @@ class CustomerView:
             await finished(wanted)
             return self.merged_of(name, wanted)
 
-    def want(self, name: str, path: FieldPath | None = None) -> Wanted:
+    def want(self, name: str, path: FieldPath | None = None) -> Profiles:
         """Asks for the records that can say something of a field."""
         field = FIELDS[name]
-        known = self._wanted.get((field.needs, field.part))
-        if known is not None:
-            for batch, _ in known.wanted:
-                batch.joined(path)
-            return known.wanted
-        parts = frozenset((field.part,)) if field.part else _NO_PARTS
         able = self._sources.filling(field.needs)
-        wanted = [(self._want_profile(m, parts, path), m.record_id) for m in self.members if m.source in able]
-        self._wanted[field.needs, field.part] = _Profiles(wanted)
+        known = self._wanted.get((able, field.part))
+        if known is not None:
+            return known  # an earlier field of the answer stands for this one, should it fail
+        parts = frozenset((field.part,)) if field.part else _NO_PARTS
+        wanted = Profiles(
+            (self._want_profile(m, parts, path), m.record_id) for m in self.members if m.source in able
+        )
+        self._wanted[able, field.part] = wanted
         return wanted
 
-    def merged_of(self, name: str, wanted: Wanted) -> tuple[Merged, ...]:
+    def merged_of(self, name: str, wanted: Profiles) -> tuple[Merged, ...]:
         """What `merged` gives, from what `want` asked for and is there now."""
-        field = FIELDS[name]
-        profiles = self._wanted[field.needs, field.part]
-        if profiles.observed is None:
-            profiles.observed = [
-                Observed(profile=profile, at=batch.at)
-                for batch, record_id in wanted
-                if (profile := batch.value(record_id)) is not None and batch.at is not None
-            ]
-        return self._rules.merge(name, profiles.observed)
+        return self._rules.merge(name, wanted.observed())
 
     def text(self, name: str, value: object) -> str:
         """A field's value as provenance shows it."""
@@ -179,7 +181,7 @@ class CustomerView:
         """How each source stands, when everything else that this answer asks of the customer has come in."""
         for _ in range(3):  # siblings that are still to start, start in these turns
             await asyncio.sleep(0)
-        while not self._idle.is_set() or any(not batch.done.done() for batch in self._used):
+        while not self._idle.is_set() or any(not batch.done for batch in self._used):
             await self._idle.wait()
             await finished([(batch, "") for batch in self._used])
         return [self._status(name) for name in self._sources.names]

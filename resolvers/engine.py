@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Mapping, Sequence
 
 from adapters.base import Adapter, MatchKey, Owner, Window
@@ -11,7 +12,7 @@ from adapters.records import Profile, RecordKind
 from resolvers import search
 from resolvers.asker import Asker
 from resolvers.caching.sourcing import Sourcing
-from resolvers.caching.tags import Tags
+from resolvers.caching.tags import Tags, of_customer, of_record
 from resolvers.caching.whole import Caching
 from resolvers.connection import Place, Slice, merge_pages
 from resolvers.customer import CustomerView
@@ -71,7 +72,15 @@ class Session:
         self.engine = engine
         self._loader = Loader(engine.sources, asker)
         self._shared = SharedKeys(engine.identity)
-        self.related = Related(engine.identity.store.chronicle, self._views)
+        self._seen: set[str] = set()
+        self._related: Related | None = None
+
+    @property
+    def related(self) -> Related:
+        """Who shares contacts with a customer. It refers back to the session, so it is made when asked for, and let go."""
+        if self._related is None:
+            self._related = Related(self.engine.identity.store.chronicle, self._views)
+        return self._related
 
     @property
     def errors(self) -> list[SourceFailure]:
@@ -79,7 +88,17 @@ class Session:
         return self._loader.failures
 
     async def aclose(self) -> None:
+        self._related = None
         await self._loader.aclose()
+
+    def tags(self) -> frozenset[str]:
+        """What the answer rests on: the tags of all customers and records that were looked at."""
+        records = (of_record(source, i) for source, i in self._loader.touched())
+        return frozenset((*map(of_customer, self._seen), *records))
+
+    def fresh_for(self) -> float:
+        """Seconds that the answer may be kept as far as the sources go: none where one of them failed."""
+        return 0.0 if self._loader.failures else math.inf
 
     @property
     def stewardship(self) -> Stewardship:
@@ -184,4 +203,7 @@ class Session:
 
     def _view(self, stored: StoredCustomer) -> CustomerView:
         engine = self.engine
+        self._seen.add(stored.id)
+        if stored.redirected_from:
+            self._seen.add(stored.redirected_from)
         return CustomerView(stored, self._loader, engine.sources, engine.rules, engine.identity, self._shared)

@@ -25,8 +25,10 @@ from adapters.errors import (
 )
 from gateway import migrations
 from gateway import settings as configuration
-from gateway.app import create_engine
+from gateway.app import create_engine, trusted_documents
 from gateway.commands.serve import SQLITE, reason, warnings
+from gateway.execution.documents import Documents, core_schema
+from gateway.schema import build_schema
 from gateway.settings import Settings, SettingsError
 from gateway.telemetry import Metrics
 from resolvers.engine import Engine
@@ -63,6 +65,7 @@ def run(path: Path, *, as_json: bool) -> int:
     else:
         findings = [Finding(part="settings", ok=True, detail=f"{path.name} is understood")]
         with Console(stderr=True).status("asking the store, the cache and the sources …"):
+            findings += _documents(settings)
             findings += asyncio.run(_everything(settings, engine))
         if not as_json:
             _print_lines(f"warning: {line}" for line in warnings(settings))
@@ -71,6 +74,19 @@ def run(path: Path, *, as_json: bool) -> int:
     else:
         _print_table(findings)
     return 0 if all(finding.ok for finding in findings) else 1
+
+
+def _documents(settings: Settings) -> list[Finding]:
+    """The manifest, where there is one: every hash, and every document against the schema and the limits."""
+    path = settings.documents.manifest
+    if path is None:
+        return []
+    try:
+        found = trusted_documents(settings, Documents(core_schema(build_schema()), settings.limits))
+    except SettingsError as error:
+        mend = "mend the document and add it anew: c360 documents add"
+        return [Finding(part="documents", ok=False, detail=str(m), mend=mend) for m in error.mistakes]
+    return [Finding(part="documents", ok=True, detail=f"{path}: all {len(found)} can be run")]
 
 
 async def _everything(settings: Settings, engine: Engine) -> list[Finding]:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from graphql import (
     DocumentNode,
+    FragmentDefinitionNode,
     GraphQLError,
     GraphQLInputObjectType,
     GraphQLSchema,
@@ -20,6 +22,8 @@ from strawberry.schema.validation_rules.maybe_null import MaybeNullValidationRul
 
 from gateway import limits as measures
 from gateway.execution.entities import check_representations
+from gateway.execution.hints import Hint, hint
+from gateway.execution.manifest import sha256
 from gateway.execution.plan import Plans
 from gateway.settings import Limits
 
@@ -34,18 +38,22 @@ class BadDocument(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """One operation of a valid document, measured."""
+    """One operation of a valid document, measured. `hash` is the document's; `hint` says whether its answers may be kept."""
 
     document: DocumentNode
     node: OperationDefinitionNode
     measure: measures.Measure
     plans: Plans
+    fragments: Mapping[str, FragmentDefinitionNode]
+    hash: str
+    hint: Hint | None
 
 
 @dataclass(slots=True)
 class _Entry:
     document: DocumentNode
     plans: Plans
+    hash: str
     operations: dict[str | None, Operation] = field(default_factory=dict)
 
 
@@ -66,6 +74,7 @@ class Documents:
         self._max_entries = max_entries
         self._max_characters = max_characters
         self._kept: OrderedDict[str, _Entry] = OrderedDict()
+        self._trusted: dict[str, _Entry] = {}
         self._characters = 0
 
     def __len__(self) -> int:
@@ -73,23 +82,62 @@ class Documents:
 
     def operation(self, query: str, name: str | None) -> Operation:
         """The operation to run. Raises BadDocument."""
-        entry = self._kept.get(query)
-        if entry is not None:
-            self._kept.move_to_end(query)
-            if (known := entry.operations.get(name)) is not None:
-                return known
-            found = self._measured(entry.document, entry.plans, name)
-        else:
-            document = self._parsed(query)
-            plans = Plans(document)
-            found = self._measured(document, plans, name)
-            # measuring comes first: validation takes more than linear time
-            self._validate(document)
-            entry = _Entry(document, plans)
-            self._keep(query, entry)
-        if len(entry.operations) < 16:
-            entry.operations[name] = found
-        return found
+        entry = self._trusted.get(query)
+        if entry is None:
+            entry = self._kept.get(query)
+            if entry is None:
+                entry = self._new(query, name)
+                self._keep(query, entry)
+            else:
+                self._kept.move_to_end(query)
+        return self._of(entry, name)
+
+    def trust(self, text: str) -> list[str]:
+        """Prepares all operations of a document, and keeps it for ever; or says why it could never be run."""
+        try:
+            self._trusted[text] = self._prepared(text)
+        except BadDocument as bad:
+            return [_located(error) for error in bad.errors]
+        return []
+
+    def _prepared(self, text: str) -> _Entry:
+        names = _operation_names(self._parsed(text))
+        if not names:
+            raise BadDocument([GraphQLError("there is no operation in it")])
+        entry = self._new(text, names[0])
+        for name in names:
+            try:
+                # sizes that only the variables tell count as pages of the default size
+                self._of(entry, name).measure.check_cost({}, self._limits)
+            except GraphQLError as error:
+                raise BadDocument([error]) from None
+        return entry
+
+    def _new(self, query: str, name: str | None) -> _Entry:
+        document = self._parsed(query)
+        # measuring comes first: validation takes more than linear time
+        node, measure = self._measured(document, name)
+        self._validate(document)
+        entry = _Entry(document, Plans(document), sha256(query))
+        entry.operations[name] = self._operation(entry, node, measure)
+        return entry
+
+    def _of(self, entry: _Entry, name: str | None) -> Operation:
+        known = entry.operations.get(name)
+        if known is None:
+            known = self._operation(entry, *self._measured(entry.document, name))
+            if len(entry.operations) < 16:
+                entry.operations[name] = known
+        return known
+
+    def _operation(
+        self, entry: _Entry, node: OperationDefinitionNode, measure: measures.Measure
+    ) -> Operation:
+        kept = hint(self.schema, entry.document, node)
+        fragments = {
+            d.name.value: d for d in entry.document.definitions if isinstance(d, FragmentDefinitionNode)
+        }
+        return Operation(entry.document, node, measure, entry.plans, fragments, entry.hash, kept)
 
     def _parsed(self, query: str) -> DocumentNode:
         try:
@@ -97,7 +145,9 @@ class Documents:
         except GraphQLError as error:
             raise BadDocument([error]) from None
 
-    def _measured(self, document: DocumentNode, plans: Plans, name: str | None) -> Operation:
+    def _measured(
+        self, document: DocumentNode, name: str | None
+    ) -> tuple[OperationDefinitionNode, measures.Measure]:
         node = get_operation_ast(document, name)
         if node is None:
             text = (
@@ -109,7 +159,7 @@ class Documents:
             measure.check(self._limits)
         except GraphQLError as error:
             raise BadDocument([error]) from None
-        return Operation(document, node, measure, plans)
+        return node, measure
 
     def _validate(self, document: DocumentNode) -> None:
         try:
@@ -127,6 +177,16 @@ class Documents:
         while len(self._kept) > self._max_entries or self._characters > self._max_characters:
             old, _ = self._kept.popitem(last=False)
             self._characters -= len(old)
+
+
+def _located(error: GraphQLError) -> str:
+    places = [f"line {place.line}, column {place.column}" for place in error.locations or ()]
+    return f"{error.message} ({places[0]})" if places else error.message
+
+
+def _operation_names(document: DocumentNode) -> list[str | None]:
+    nodes = [d for d in document.definitions if isinstance(d, OperationDefinitionNode)]
+    return [node.name.value if node.name else None for node in nodes]
 
 
 def core_schema(schema: Schema) -> GraphQLSchema:

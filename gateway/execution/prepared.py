@@ -6,7 +6,7 @@ same two functions (`resolved`), so both ways give the same answer.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
@@ -14,6 +14,7 @@ from resolvers.errors import FieldPath
 from resolvers.loading import Wanted, finished
 
 METADATA = "c360.prepared"
+DIRECT = "c360.direct"
 Arguments = Mapping[str, Any]
 T = TypeVar("T")
 
@@ -22,11 +23,11 @@ T = TypeVar("T")
 class Prepared(Generic[T]):
     """`want(parent, arguments, names, path)` asks for what the field needs, and waits for nothing; None where it cannot say yet.
     `names` are those of all fields below. `read(parent, arguments, wanted)` gives the value when that is there. Either may raise
-    what the resolver raises.
+    what the resolver raises. `wanted` is what `want` gave.
     """
 
     want: Callable[[Any, Arguments, frozenset[str], FieldPath], Wanted | None]
-    read: Callable[[Any, Arguments, Wanted], T]
+    read: Callable[[Any, Arguments, Any], T]
 
     @property
     def metadata(self) -> dict[str, Any]:
@@ -39,3 +40,9 @@ class Prepared(Generic[T]):
         assert wanted is not None, "a field that cannot say what it needs has a resolver of its own"
         await finished(wanted)
         return self.read(parent, arguments, wanted)
+
+
+Direct = Callable[[Any, Arguments, FieldPath], Awaitable[Any]]
+"""(context, arguments, path) -> the value of a field of the root, for `strawberry.field(metadata={DIRECT: …})`: what its resolver
+does, without the objects that Strawberry makes for each call. Arguments are as graphql-core coerces them.
+"""

@@ -93,55 +93,66 @@ def plain_reader(field: GraphQLField) -> str | Callable[[Any], Any] | None:
 
 
 class _Writer:
-    """Writes one function's source. Names come from the schema and from the document's grammar, values only through `_bound`."""
+    """Writes functions' source. Names come from the schema and from the document's grammar, values only through `_bind`."""
 
     def __init__(self, schema: GraphQLSchema, collect: Collect) -> None:
         self._schema, self._collect = schema, collect
         self._bound: dict[str, Any] = {}
         self._names: dict[int, str] = {}
+        self._functions: list[str] = []
         self._variables = 0
         self._written = 0
 
     def function(self, body: str) -> Projection:
+        source = "\n".join((*self._functions, f"def projection(v):\n return {body}"))
         scope = dict(self._bound)
-        exec(compile(f"def projection(v):\n return {body}\n", "<projection>", "exec"), scope)  # noqa: S102
+        exec(compile(source, "<projection>", "exec"), scope)  # noqa: S102
         found: Projection = scope["projection"]
         return found
 
     def value(self, type_: GraphQLOutputType, nodes: FieldDetailsList, source: str) -> str:
         """An expression of the completed value; `source` is an expression of the resolved one, used once."""
-        if is_non_null_type(type_):
-            return self._present(type_.of_type, nodes, source)
         if is_leaf_type(type_):
             return self._leaf(type_, source, nullable=True)
+        inner, absent = type_, "None"
+        if is_non_null_type(type_):
+            inner, absent = type_.of_type, f"{self._bind(_deviate)}()"
+            if is_leaf_type(inner):
+                return self._leaf(inner, source, nullable=False)
         name = self._variable()
-        return f"(None if ({name} := {source}) is None else {self._present(type_, nodes, name)})"
+        return f"({absent} if ({name} := {source}) is None else {self._present(inner, nodes, name)})"
 
-    def _present(self, type_: GraphQLOutputType, nodes: FieldDetailsList, source: str) -> str:
-        """Of a value that must not be null."""
-        if is_leaf_type(type_):
-            return self._leaf(type_, source, nullable=False)
+    def _present(self, type_: GraphQLOutputType, nodes: FieldDetailsList, name: str) -> str:
+        """Of a value that is there, under a name."""
         if is_list_type(type_):
-            item = self._variable()
-            each = self.value(type_.of_type, nodes, item)
-            return f"[{each} for {item} in {self._bind(_as_list)}({source})]"
+            # a function of its own: names of a comprehension are slower, and nested ones would be shared
+            each = f"each{len(self._functions)}"
+            self._functions.append("")
+            place = len(self._functions) - 1
+            self._functions[place] = f"def {each}(v):\n return {self.value(type_.of_type, nodes, 'v')}"
+            lists = self._bind(_LISTS)
+            return f"(list(map({each}, {name})) if {name}.__class__ in {lists} else {self._bind(_deviate)}())"
         if is_object_type(type_):
-            return self._object(type_, nodes, source)
+            return self._object(type_, nodes, name)
         if is_abstract_type(type_):
-            return self._abstract(type_, nodes, source)
+            return self._abstract(type_, nodes, name)
         raise NotPlain
 
-    def _object(self, type_: GraphQLObjectType, nodes: FieldDetailsList, source: str) -> str:
-        name = self._variable()
-        checked = f"{self._bind(_checker(type_))}({source})"
+    def _object(self, type_: GraphQLObjectType, nodes: FieldDetailsList, name: str) -> str:
         members = []
+        looked_at = False
         for response_name, group in self._collect(type_, nodes).items():
             self._written += 1
             if self._written > MAX_FIELDS:
                 raise NotPlain
-            members.append(f"{response_name!r}: {self.field(type_, group, name)}")
-        # a conditional that is never false: it binds the checked object before its members are read
-        return f"({{{', '.join(members)}}} if ({name} := {checked}) is not None else None)"
+            member = self.field(type_, group, name)
+            looked_at = looked_at or f"{name}." in member
+            members.append(f"{response_name!r}: {member}")
+        made = f"{{{', '.join(members)}}}"
+        if looked_at and type_.is_type_of is None:
+            return made  # what has no such attribute is no such object
+        check, known = _checker(type_)
+        return f"({made} if {name}.__class__ in {self._bind(known)} or {self._bind(check)}({name}) else None)"
 
     def field(self, parent: GraphQLObjectType, group: FieldDetailsList, source: str) -> str:
         field_name = group[0].node.name.value
@@ -154,14 +165,16 @@ class _Writer:
         read = f"{source}.{reader}" if isinstance(reader, str) else f"{self._bind(reader)}({source})"
         return self.value(field.type, group, read)
 
-    def _abstract(self, type_: GraphQLAbstractType, nodes: FieldDetailsList, source: str) -> str:
+    def _abstract(self, type_: GraphQLAbstractType, nodes: FieldDetailsList, name: str) -> str:
         """One function for each possible type; which one a class of values belongs to, the schema's own resolver says once."""
         possible = self._schema.get_possible_types(type_)
         definitions = [concrete.extensions.get(_DEFINITION) for concrete in possible]
         if type_.resolve_type is None or any(d is None or d.concrete_of for d in definitions):
             raise NotPlain  # what a generic type's value is depends on more than its class
         branches = {concrete.name: self._branch(concrete, nodes) for concrete in possible}
-        return f"{self._bind(_dispatch(self._schema, type_, branches))}({source})"
+        # all that a resolver by class looks at; the name is for its error
+        info = SimpleNamespace(schema=self._schema, field_name=nodes[0].node.name.value)
+        return f"{self._bind(_dispatch(info, type_, branches))}({name})"
 
     def _branch(self, concrete: GraphQLObjectType, nodes: FieldDetailsList) -> Projection:
         writer = _Writer(self._schema, self._collect)
@@ -171,18 +184,18 @@ class _Writer:
         return found
 
     def _leaf(self, type_: GraphQLLeafType, source: str, *, nullable: bool) -> str:
+        """A value of the usual class needs no call; any other is completed, or refused, as the type does it."""
         complete = self._bind(_completed(type_, nullable))
-        quick = _QUICK.get(type_.name)
         name = self._variable()
-        if quick is not None and quick[0] is type_:
-            test = quick[1].format(name=name, value=f"({name} := {source})")
-            return f"({name} if {test} else {complete}({name}))"
-        written = _WRITTEN.get(id(type_.extensions.get(_DEFINITION)))
+        asis, written = _QUICK.get(type_.name), _WRITTEN.get(id(type_.extensions.get(_DEFINITION)))
+        if asis is not None and asis[0] is type_:
+            test = asis[1].format(name=name, value=f"({name} := {source})")
+            return f"({name} if {test}{f' or {name} is None' if nullable else ''} else {complete}({name}))"
         if written is not None:
             class_, text = self._bind(written[0]), written[1].format(name=name)
             return f"({text} if ({name} := {source}).__class__ is {class_} else {complete}({name}))"
         if isinstance(type_, GraphQLEnumType):
-            return f"{self._bind(_enum(type_, nullable))}({source})"
+            return f"{self._bind(_members(type_, nullable))}[{source}]"
         return f"{complete}({source})"
 
     def _variable(self) -> str:
@@ -217,42 +230,35 @@ _WRITTEN: Mapping[int, tuple[type, str]] = {
 _SCALARS = frozenset({datetime, date, Decimal, str, int, float, bool})
 
 
-def _as_list(value: Any) -> Any:
-    if value.__class__ not in _LISTS:
-        raise Deviation
-    return value
+def _deviate() -> Any:
+    raise Deviation
 
 
-def _checker(type_: GraphQLObjectType) -> Projection:
-    """Gives an object back if it is one of the type; its class decides, as `is_type_of` does."""
+def _checker(type_: GraphQLObjectType) -> tuple[Callable[[Any], bool], set[type]]:
+    """Whether an object is one of the type, and the classes of which it is known: its class decides, as `is_type_of` does."""
     is_type_of, known = type_.is_type_of, set[type]()
 
-    def checked(value: Any) -> Any:
-        if value.__class__ in known:
-            return value
-        if value is None or isinstance(value, Exception) or hasattr(value, "__await__"):
+    def check(value: Any) -> bool:
+        if isinstance(value, Exception) or hasattr(value, "__await__"):
             raise Deviation
         if is_type_of is not None and is_type_of(value, None) is not True:  # type: ignore[arg-type]
             raise Deviation
         known.add(value.__class__)
-        return value
+        return True
 
-    return checked
+    return check, known
 
 
 def _dispatch(
-    schema: GraphQLSchema, type_: GraphQLAbstractType, branches: Mapping[str, Projection]
+    info: SimpleNamespace, type_: GraphQLAbstractType, branches: Mapping[str, Projection]
 ) -> Projection:
     """By the value's class; a class that no type claims is graphql-core's to complain about."""
     known: dict[type, Projection] = {}
     resolve: Any = type_.resolve_type
-    info = SimpleNamespace(schema=schema)  # all that a resolver by class looks at
 
     def dispatched(value: Any) -> Any:
         branch = known.get(value.__class__)
         if branch is None:
-            if value is None:
-                raise Deviation
             branch = branches[resolve(value, info, type_)]
             known[value.__class__] = branch
         return branch(value)
@@ -278,16 +284,10 @@ def _completed(type_: GraphQLLeafType, nullable: bool) -> Projection:
     return completed
 
 
-def _enum(type_: GraphQLEnumType, nullable: bool) -> Projection:
-    complete, known = _completed(type_, nullable), dict[Any, Any]()
-
-    def completed(value: Any) -> Any:
-        try:
-            return known[value]
-        except (KeyError, TypeError):
-            found = complete(value)
-            if value.__class__.__hash__ is not None and len(known) < len(type_.values) + 1:
-                known[value] = found
-            return found
-
-    return completed
+def _members(type_: GraphQLEnumType, nullable: bool) -> Mapping[Any, str | None]:
+    """What each value of an enum is in the answer. What is none of them is looked up in vain, which is a deviation too."""
+    complete = _completed(type_, nullable)
+    definition = type_.extensions.get(_DEFINITION)
+    values = [*getattr(definition, "wrapped_cls", ()), *(value.value for value in type_.values.values())]
+    members: dict[Any, str | None] = {value: complete(value) for value in values}
+    return {**members, None: None} if nullable else members

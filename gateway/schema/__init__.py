@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from strawberry import federation
 
+from gateway.schema.cache_control import CacheControl, on_queries
 from gateway.schema.message import EmailEvent, Message
 from gateway.schema.order import Order
 from gateway.schema.query import Query
@@ -13,9 +14,11 @@ from gateway.schema.ticket import Ticket
 
 def build_schema() -> federation.Schema:
     """The executable schema, a federation 2.9 subgraph."""
-    return federation.Schema(
+    schema = federation.Schema(
         query=Query,
         mutation=Mutation,
         types=[Order, Ticket, EmailEvent, Message],
+        schema_directives=[CacheControl],
         federation_version="2.9",
     )
+    return on_queries(schema)

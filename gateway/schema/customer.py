@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import date, datetime
+from functools import lru_cache
 from typing import Any, Generic, TypeVar
 
 import strawberry
@@ -13,6 +14,7 @@ from adapters.records import RecordKind
 from gateway.execution.prepared import Arguments, Prepared
 from gateway.schema import contact
 from gateway.schema.activity import Activity
+from gateway.schema.cache_control import CacheControl
 from gateway.schema.common import Request, names_asked
 from gateway.schema.identity import Identity
 from gateway.schema.message import EmailEvent, Message
@@ -20,8 +22,8 @@ from gateway.schema.order import Order
 from gateway.schema.paging import Connection, page
 from gateway.schema.source import SourceStatus, source_status
 from gateway.schema.ticket import Ticket
-from resolvers.connection import page_size, read_cursor
-from resolvers.customer import TIMELINE, CustomerView, complete, page_of
+from resolvers.connection import Place, page_size, read_cursor
+from resolvers.customer import TIMELINE, CustomerView, Profiles, complete, page_of
 from resolvers.errors import FieldPath, InvalidArgument
 from resolvers.loading import Wanted
 from resolvers.merge import FIELDS, Merged
@@ -81,7 +83,7 @@ class Node:
 def _one(name: str, _type: type[T]) -> Prepared[T | None]:
     """A merged field of one value."""
 
-    def read(customer: Customer, _: Arguments, wanted: Wanted) -> T | None:
+    def read(customer: Customer, _: Arguments, wanted: Profiles) -> T | None:
         merged = customer.view.merged_of(name, wanted)
         return merged[0].value if merged else None
 
@@ -91,7 +93,7 @@ def _one(name: str, _type: type[T]) -> Prepared[T | None]:
 def _made(name: str, make: Callable[[Merged], T]) -> Prepared[T | None]:
     """A merged field of one structure."""
 
-    def read(customer: Customer, _: Arguments, wanted: Wanted) -> T | None:
+    def read(customer: Customer, _: Arguments, wanted: Profiles) -> T | None:
         merged = customer.view.merged_of(name, wanted)
         return make(merged[0]) if merged else None
 
@@ -101,7 +103,7 @@ def _made(name: str, make: Callable[[Merged], T]) -> Prepared[T | None]:
 def _many(name: str, make: Callable[[Merged], T]) -> Prepared[list[T] | None]:
     """A merged list; None, not an empty list, when no source that could have said something answered."""
 
-    def read(customer: Customer, _: Arguments, wanted: Wanted) -> list[T] | None:
+    def read(customer: Customer, _: Arguments, wanted: Profiles) -> list[T] | None:
         merged = customer.view.merged_of(name, wanted)
         if not merged and not complete(wanted):
             return None
@@ -121,14 +123,20 @@ class Pages(Generic[C]):
     def _want(
         self, customer: Customer, arguments: Arguments, names: frozenset[str], path: FieldPath
     ) -> Wanted | None:
-        size, place = page_size(arguments["first"]), read_cursor(arguments.get("after"))
         if customer.view.waits_for_addresses(self.kinds):
             return None
+        size, place = _page_asked(arguments["first"], arguments["after"])
         return customer.view.want_activities(self.kinds, size, place, _parts(names), path)
 
     def _read(self, _: Customer, arguments: Arguments, wanted: Wanted) -> C | None:
-        found = page_of(wanted, page_size(arguments["first"]))
-        return page(self.into, found, arguments.get("after"))
+        size, _place = _page_asked(arguments["first"], arguments["after"])
+        return page(self.into, page_of(wanted, size), arguments["after"])
+
+
+@lru_cache(maxsize=256)
+def _page_asked(first: int | None, after: str | None) -> tuple[int, Place | None]:
+    """For every customer of a list the same."""
+    return page_size(first), read_cursor(after)
 
 
 def _parts(names: frozenset[str]) -> frozenset[str]:
@@ -201,7 +209,7 @@ class Customer(Node):
     async def addresses(self, info: Request) -> list[contact.PostalAddress] | None:
         return await _resolved(_ADDRESSES, self, info)
 
-    @strawberry.field(metadata=_CONSENTS.metadata)
+    @strawberry.field(metadata=_CONSENTS.metadata, directives=[CacheControl(max_age=60)])
     async def consents(self, info: Request) -> list[contact.Consent] | None:
         return await _resolved(_CONSENTS, self, info)
 

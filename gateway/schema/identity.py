@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import strawberry
 
+from gateway.schema.cache_control import CacheControl
 from gateway.schema.common import Request
 from gateway.schema.evidence import (
     Evidence,
@@ -77,7 +78,7 @@ class SharedContact:
         return _others(self.views, first)
 
 
-@strawberry.type(description="The records that are this customer.")
+@strawberry.type(description="The records that are this customer.", directives=[CacheControl(max_age=60)])
 class Identity:
     view: strawberry.Private[CustomerView]
     at: strawberry.Private[datetime | None]

@@ -8,6 +8,7 @@ import strawberry
 
 from adapters import base
 from adapters.records import RecordKind as RecordKindEnum
+from gateway.schema.cache_control import CacheControl
 from gateway.schema.common import Request
 from resolvers.customer import State, Status
 
@@ -77,7 +78,9 @@ class Source:
             ],
         )
 
-    @strawberry.field(description="Asks the source now, with one cheap call.")
+    @strawberry.field(
+        description="Asks the source now, with one cheap call.", directives=[CacheControl(max_age=0)]
+    )
     async def health(self, info: Request) -> Health:
         code = await info.context.session.health(self.adapter_)
         return Health(ok=code is None, code=code)

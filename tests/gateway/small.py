@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import math
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -16,9 +18,11 @@ from adapters.errors import SourceTimeout
 from gateway.app import assemble
 from gateway.context import Context
 from gateway.errors import Code, UserError
+from gateway.schema.cache_control import CacheControl, CacheScope, on_queries
 from gateway.settings import Settings
 from gateway.telemetry import Metrics
 from resolvers.asker import Asker
+from resolvers.caching.tags import Tags
 from resolvers.errors import InvalidArgument, SourceFailure
 
 SECRET = "s" * 32
@@ -33,8 +37,19 @@ class FakeSession:
     asker: Asker
     errors: list[SourceFailure] = field(default_factory=list)
     log: list[str] = field(default_factory=list)
+    counter: Counter[str] = field(default_factory=Counter)
+    gate: asyncio.Event = field(default_factory=asyncio.Event)
     started: asyncio.Event = field(default_factory=asyncio.Event)
     closed: asyncio.Event = field(default_factory=asyncio.Event)
+
+    fresh: float = math.inf
+    resting: set[str] = field(default_factory=set)
+
+    def tags(self) -> frozenset[str]:
+        return frozenset(self.resting)
+
+    def fresh_for(self) -> float:
+        return self.fresh
 
     async def aclose(self) -> None:
         self.closed.set()
@@ -95,6 +110,44 @@ class Query:
         return "not a number: ada@example.org"  # type: ignore[return-value]
 
     @strawberry.field
+    def counted(self, info: strawberry.Info[Context, None], name: str = "") -> int:
+        """How often it was asked for, in all."""
+        session: Any = info.context.session
+        session.resting.add(f"customer:{name}")
+        session.counter[name] += 1
+        return int(session.counter[name])
+
+    @strawberry.field(directives=[CacheControl(max_age=5)])
+    def soon_old(self) -> int:
+        return 1
+
+    @strawberry.field(directives=[CacheControl(max_age=0)])
+    def never_kept(self) -> int:
+        return 1
+
+    @strawberry.field(directives=[CacheControl(scope=CacheScope.PRIVATE)])
+    def own(self, info: strawberry.Info[Context, None]) -> str:
+        return info.context.asker.principal
+
+    @strawberry.field
+    async def gated(self, info: strawberry.Info[Context, None]) -> str:
+        """Answers when the test opens the gate."""
+        session: Any = info.context.session
+        session.counter["gated"] += 1
+        session.started.set()
+        try:
+            await session.gate.wait()
+        except asyncio.CancelledError:
+            session.log.append("cancelled")
+            raise
+        return info.context.asker.principal
+
+    @strawberry.field
+    def rights(self, info: strawberry.Info[Context, None]) -> str:
+        asker = info.context.asker
+        return f"{asker.purpose} {asker.steward}"
+
+    @strawberry.field
     def money(self) -> Decimal:
         return Decimal("12.50")
 
@@ -143,6 +196,10 @@ def open_settings(**sections: Any) -> Settings:
     return settings(auth={"mode": "development"}, **sections)
 
 
+def small_schema() -> strawberry.Schema:
+    return on_queries(strawberry.Schema(query=Query, mutation=Mutation, schema_directives=[CacheControl]))
+
+
 @dataclass
 class Small:
     """An application on the small schema, and the sessions that it opened."""
@@ -152,13 +209,23 @@ class Small:
     sessions: list[FakeSession] = field(default_factory=list)
     asked: asyncio.Event = field(default_factory=asyncio.Event)
     metrics: Metrics = field(default_factory=Metrics)
+    tags: Tags = field(default_factory=Tags)
+    counter: Counter[str] = field(default_factory=Counter)
+    gate: asyncio.Event = field(default_factory=asyncio.Event)
+    fresh: float = math.inf
 
     def app(self) -> Starlette:
-        schema = strawberry.Schema(query=Query, mutation=Mutation)
-        return assemble(self.settings, schema, self._context, metrics=self.metrics, probes=self.probes)
+        return assemble(
+            self.settings,
+            small_schema(),
+            self._context,
+            metrics=self.metrics,
+            probes=self.probes,
+            tags=self.tags,
+        )
 
     def _context(self, asker: Asker) -> Context:
-        session: Any = FakeSession(asker)
+        session: Any = FakeSession(asker, counter=self.counter, gate=self.gate, fresh=self.fresh)
         self.sessions.append(session)
         self.asked.set()
         return Context(session=session, asker=asker)

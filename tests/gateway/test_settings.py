@@ -113,7 +113,7 @@ def test_the_environment_wins_over_the_file(tmp_path: Path, monkeypatch: pytest.
     ("text", "line"),
     [
         ("[server]\nprot = 1", 'c360.toml: server.prot: unknown key "prot"; did you mean port? (valid: deadline,'),
-        ("[serve]\nport = 1", 'c360.toml: serve: unknown key "serve"; did you mean server? (valid: auth,'),
+        ("[serve]\nport = 1", 'c360.toml: serve: unknown key "serve"; did you mean server? (valid: answers, auth,'),
         ('[server]\nport = "many"', "c360.toml: server.port: expected a whole number"),
         ("[server]\nport = true", "c360.toml: server.port: is true or false, which is not valid here"),
         ("[server]\nport = 70000", "c360.toml: server.port: must be at most 65535"),

@@ -6,8 +6,9 @@ import asyncio
 import io
 import json
 import logging
+import re
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 import structlog
@@ -159,3 +160,25 @@ async def test_readiness_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
         response = await client.get("/readyz")
     assert response.status_code == 503
     assert response.json() == {"status": "not ready", "store": "unavailable", "cache": "unavailable"}
+
+
+@pytest.mark.parametrize("format_", ["json", "text"])
+async def test_the_short_way_of_an_access_line_writes_what_structlog_would(
+    stderr: Lines, format_: Literal["json", "text"], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    configure(Log(format=format_), development=False, stream=stderr)
+    async with Small(settings()).client(headers={"x-api-key": KEY, "x-correlation-id": "c-1"}) as client:
+        await client.post("/graphql", json={"query": "{ hello }"})
+        monkeypatch.setattr("gateway.telemetry.Lines.quick", lambda *_: False)
+        await client.post("/graphql", json={"query": "{ hello }"})
+    short, long = (without_times(line, format_) for line in stderr.getvalue().splitlines())
+    assert short == long
+
+
+def without_times(line: str, format_: str) -> object:
+    if format_ == "json":
+        facts = json.loads(line)
+        assert facts.pop("timestamp").endswith("Z")
+        assert facts.pop("ms") >= 0
+        return facts
+    return re.sub(r"^[0-9T:.-]+Z|ms=[0-9.]+", "", line)
