@@ -32,9 +32,9 @@ from gateway.execution.documents import Documents, core_schema
 from gateway.execution.flights import Flights
 from gateway.execution.persisted import Persisted
 from gateway.http import GraphQLEndpoint
+from gateway.mistakes import Mistake
 from gateway.schema import build_schema
 from gateway.settings import Settings, SettingsError, installed_adapters
-from gateway.settings_section import Mistake
 from gateway.telemetry import METRICS_TYPE, Metrics, ObservedAdapter
 from resolvers.asker import Asker
 from resolvers.cache import Cache, open_cache

@@ -31,9 +31,10 @@ from pydantic_settings import BaseSettings, EnvSettingsSource, SettingsConfigDic
 from pydantic_settings import SettingsError as BadEnvironment
 
 from adapters.base import AdapterSettings, AdapterType
+from gateway.mistakes import Mistake, unknown, with_scheme
+from gateway.sections import Section, plain_types
 from gateway.settings_cache import Cache, cache_contradictions
 from gateway.settings_documents import Answers, Documents
-from gateway.settings_section import Mistake, Section, plain_types, unknown, with_scheme
 
 ENV_PREFIX = "C360__"
 ADAPTER_GROUP = "c360.adapters"

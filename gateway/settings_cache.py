@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping, Set
 
 from pydantic import Field, SecretStr, field_validator
 
-from gateway.settings_section import Mistake, Section, unknown, with_scheme
+from gateway.mistakes import Mistake, unknown, with_scheme
+from gateway.sections import Section
 from resolvers.caching.life import DEFAULTS, LONGEST, OFF, Life, Lives
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from gateway.settings_section import Section
+from gateway.sections import Section
 
 
 class Documents(Section):

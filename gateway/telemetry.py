@@ -74,12 +74,6 @@ class Metrics:
             registry=self.registry,
             buckets=_SECONDS,
         )
-        self.answers = Counter(
-            "c360_answers",
-            "Answers to documents that may be kept: kept, shared with one under way, or made.",
-            ["answer"],
-            registry=self.registry,
-        )
         self.cache_items = Counter(
             "c360_source_cache_items",
             "Items asked of the source cache, by what became of them.",
@@ -87,6 +81,12 @@ class Metrics:
             registry=self.registry,
         )
         self._cache_series: dict[tuple[str, str, str], Counter] = {}
+        self.answers = Counter(
+            "c360_answers",
+            "Answers to documents that may be kept: kept, shared with one under way, or made.",
+            ["answer"],
+            registry=self.registry,
+        )
         for collector in (ProcessCollector, PlatformCollector, GCCollector):
             collector(registry=self.registry)
 

@@ -18,9 +18,9 @@ import orjson
 from gateway import demo, telemetry
 from gateway.commands.serve import running
 from gateway.graphiql import MISSING, directory, missing
+from gateway.mistakes import Mistake
 from gateway.serving import StartError, stop_signals
 from gateway.settings import Log, Settings, SettingsError, installed_adapters, validate
-from gateway.settings_section import Mistake
 
 HOST = "127.0.0.1"
 PORT = 8360

@@ -48,6 +48,7 @@ class IdentityMap:
         """
         self.store = store
         self.options = options
+        self.tags = remembered.tags
         self._tokens = tokens
         self.remembered = remembered
         self._sources = sources
@@ -203,7 +204,7 @@ class IdentityMap:
         }
 
     async def _drop(self, ids: Iterable[str]) -> None:
-        await self.remembered.tags.drop_customers(ids)
+        await self.tags.drop_customers(ids)
 
 
 class SharedKeys:

@@ -175,7 +175,7 @@ class Sync:
                 whole &= await self._take_page(pages[start : start + self._page], report)
                 self._told(report)
             # whatever a gateway keeps of them is older than what was just read
-            await self._identity.remembered.tags.drop_records((source, i) for i in {*profiles, *deleted})
+            await self._identity.tags.drop_records((source, i) for i in {*profiles, *deleted})
             if deleted:
                 await self._reading.aclose()  # it may have read them when they were there still
                 await self._identity.store.lost([(source, i) for i in deleted])

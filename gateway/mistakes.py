@@ -1,12 +1,12 @@
-"""What all sections of the settings share."""
+"""What is said of a mistake in the settings."""
 
 from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Sequence
-from typing import Any, NamedTuple, get_args
+from typing import NamedTuple
 
-from pydantic import BaseModel, ConfigDict, SecretStr, field_validator
+from pydantic import SecretStr
 from pydantic_core import PydanticCustomError
 
 
@@ -19,25 +19,6 @@ class Mistake(NamedTuple):
 
     def __str__(self) -> str:
         return ": ".join(part for part in self if part)
-
-
-class Section(BaseModel):
-    """A table: unknown keys are mistakes, and values never stand in a message."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
-
-    @field_validator("*", mode="before")
-    @classmethod
-    def _no_boolean_number(cls, value: Any, info: Any) -> Any:
-        """`port = true` would otherwise be port 1."""
-        if isinstance(value, bool) and bool not in plain_types(cls.model_fields[info.field_name].annotation):
-            raise PydanticCustomError("not_boolean", "is true or false, which is not valid here")
-        return value
-
-
-def plain_types(annotation: Any) -> tuple[Any, ...]:
-    """The types that a union consists of."""
-    return get_args(annotation) or (annotation,)
 
 
 def unknown(name: str, valid: Iterable[str], what: str = "key") -> str:
