@@ -14,10 +14,10 @@ import re
 import sys
 import time
 import traceback
-from collections.abc import Iterator, Mapping, MutableMapping, Sequence
+from collections.abc import Awaitable, Iterator, Mapping, MutableMapping, Sequence
 from datetime import UTC, datetime
 from types import TracebackType
-from typing import Any, TextIO
+from typing import Any, TextIO, TypeVar
 
 import orjson
 import structlog
@@ -31,6 +31,8 @@ from adapters.base import Adapter, Call, Changes, Found, MatchKey, Owner, Page, 
 from adapters.errors import SourceError
 from adapters.records import Profile, RecordKind
 from gateway.settings import Log
+
+T = TypeVar("T")
 
 METRICS_TYPE = CONTENT_TYPE_LATEST
 _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
@@ -80,6 +82,7 @@ class Metrics:
             ["source", "kind", "outcome"],
             registry=self.registry,
         )
+        self._upstream_series: dict[tuple[str, str, str], tuple[Counter, Histogram]] = {}
         self._cache_series: dict[tuple[str, str, str], Counter] = {}
         self.answers = Counter(
             "c360_answers",
@@ -92,8 +95,15 @@ class Metrics:
 
     def observe_upstream(self, source: str, operation: str, outcome: str, seconds: float) -> None:
         """One operation of a source. `outcome` is "ok" or an error code; `operation` holds no personal data."""
-        self.upstream.labels(source, operation, outcome).inc()
-        self.upstream_seconds.labels(source, operation).observe(seconds)
+        series = self._upstream_series.get((source, operation, outcome))
+        if series is None:  # looking a series up costs more than counting in it
+            series = (
+                self.upstream.labels(source, operation, outcome),
+                self.upstream_seconds.labels(source, operation),
+            )
+            self._upstream_series[source, operation, outcome] = series
+        series[0].inc()
+        series[1].observe(seconds)
 
     def cached(self, source: str, kind: str, outcome: str, items: int) -> None:
         """See `resolvers.caching.counting.Counts`. All three names come from closed sets."""
@@ -232,41 +242,37 @@ class ObservedAdapter:
 
     async def find(self, keys: Sequence[MatchKey], call: Call) -> Mapping[MatchKey, Found]:
         """See `Adapter.find`."""
-        with self._observed("find"):
-            return await self._adapter.find(keys, call)
+        return await self._observed("find", self._adapter.find(keys, call))
 
     async def read(self, ids: Sequence[str], parts: frozenset[str], call: Call) -> Mapping[str, Profile]:
         """See `Adapter.read`."""
-        with self._observed("read"):
-            return await self._adapter.read(ids, parts, call)
+        return await self._observed("read", self._adapter.read(ids, parts, call))
 
     async def page(
         self, kind: RecordKind, owners: Sequence[Owner], window: Window, parts: frozenset[str], call: Call
     ) -> Mapping[str, Page]:
         """See `Adapter.page`."""
-        with self._observed(f"page {kind.value}"):
-            return await self._adapter.page(kind, owners, window, parts, call)
+        pages = self._adapter.page(kind, owners, window, parts, call)
+        return await self._observed(f"page {kind._value_}", pages)
 
     async def changes(self, kind: RecordKind, cursor: str | None, call: Call) -> Changes:
         """See `Adapter.changes`."""
-        with self._observed(f"changes {kind.value}"):
-            return await self._adapter.changes(kind, cursor, call)
+        return await self._observed(f"changes {kind.value}", self._adapter.changes(kind, cursor, call))
 
     async def check(self, call: Call) -> str:
         """See `Adapter.check`."""
-        with self._observed("check"):
-            return await self._adapter.check(call)
+        return await self._observed("check", self._adapter.check(call))
 
     async def aclose(self) -> None:
         """See `Adapter.aclose`."""
         await self._adapter.aclose()
 
-    @contextlib.contextmanager
-    def _observed(self, operation: str) -> Iterator[None]:
+    async def _observed(self, operation: str, work: Awaitable[T]) -> T:
         started, outcome = time.perf_counter(), "INTERNAL"
         try:
-            yield
+            done = await work
             outcome = "ok"
+            return done
         except SourceError as error:
             outcome = error.code
             raise

@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Mapping
 from adapters.base import AdapterType
 from gateway import telemetry
 from gateway.app import create_app
-from gateway.serving import StartError, serving, stop_signals
+from gateway.serving import StartError, calm_collector, serving, stop_signals
 from gateway.settings import LOOPBACK, Settings
 
 SQLITE = "sqlite+aiosqlite:///"
@@ -44,7 +44,9 @@ async def running(
             raise StartError("cannot open the identity store: it does not answer within 30 seconds") from None
         except Exception as error:  # a database driver's; its text names host and reason, never the password
             raise StartError(f"cannot open the identity store: {reason(error)}") from None
-        yield await stack.enter_async_context(serving(app, settings.server.host, settings.server.port))
+        url = await stack.enter_async_context(serving(app, settings.server.host, settings.server.port))
+        stack.enter_context(calm_collector())
+        yield url
 
 
 def try_sqlite(settings: Settings) -> None:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import asyncio
 from typing import Any
 from urllib.parse import urlsplit
 
 from bench.peers.ours import KEY, SECRET
 from bench.peers.ours.identity import SOURCES
 from bench.peers.ours.sources import ADAPTERS
-from gateway import telemetry
+from gateway import serving, telemetry
 from gateway.commands.serve import running
 from gateway.serving import stop_signals
 from gateway.settings import Settings, SettingsError, validate
@@ -45,7 +44,7 @@ def main() -> None:
     parser.add_argument("--map", required=True)
     parser.add_argument("--stub", required=True, help="http://127.0.0.1:PORT")
     options = parser.parse_args()
-    asyncio.run(serve(settings(options.map, options.stub)))
+    serving.run(serve(settings(options.map, options.stub)))
 
 
 if __name__ == "__main__":

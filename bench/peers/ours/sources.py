@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime
-from decimal import Decimal
 from typing import Any, Generic, TypeVar
 
 import msgspec
@@ -54,19 +53,19 @@ class SourceSettings(AdapterSettings):
     base_url: str = Field(description="Where the source is.")
 
 
-class _Email(msgspec.Struct):
+class _Email(msgspec.Struct, gc=False):
     value: str
     label: str | None = None
     primary: bool = False
 
 
-class _Phone(msgspec.Struct):
+class _Phone(msgspec.Struct, gc=False):
     value: str
     label: str | None = None
     primary: bool = False
 
 
-class _Address(msgspec.Struct, rename="camel"):
+class _Address(msgspec.Struct, rename="camel", gc=False):
     label: str | None = None
     name: str | None = None
     street: str | None = None
@@ -76,7 +75,7 @@ class _Address(msgspec.Struct, rename="camel"):
     primary: bool = False
 
 
-class Contact(msgspec.Struct, rename="camel"):
+class Contact(msgspec.Struct, rename="camel", gc=False):
     id: str
     given_name: str | None = None
     family_name: str | None = None
@@ -87,27 +86,22 @@ class Contact(msgspec.Struct, rename="camel"):
     addresses: list[_Address] = []
 
 
-class _Money(msgspec.Struct):
-    amount: Decimal
-    currency: str
-
-
-class _Line(msgspec.Struct):
+class _Line(msgspec.Struct, gc=False):
     title: str
     quantity: int
-    total: _Money
+    total: Money
 
 
-class Purchase(msgspec.Struct):
+class Purchase(msgspec.Struct, gc=False):
     id: str
     number: str
     at: datetime
     status: str
-    total: _Money
+    total: Money
     lines: list[_Line] = []
 
 
-class Case(msgspec.Struct):
+class Case(msgspec.Struct, gc=False):
     id: str
     number: str
     at: datetime
@@ -116,7 +110,7 @@ class Case(msgspec.Struct):
     priority: str | None = None
 
 
-class Mailing(msgspec.Struct):
+class Mailing(msgspec.Struct, gc=False):
     id: str
     at: datetime
     type: str
@@ -124,7 +118,12 @@ class Mailing(msgspec.Struct):
     link: str | None = None
 
 
-class Feed(msgspec.Struct, Generic[T], rename="camel"):
+_ORDER = {status.name: status for status in OrderStatus}
+_TICKET = {status.name: status for status in TicketStatus}
+_EVENT = {type_.name: type_ for type_ in EmailEventType}
+
+
+class Feed(msgspec.Struct, Generic[T], rename="camel", gc=False):
     customer: str
     nodes: list[T]
     has_more: bool
@@ -225,9 +224,9 @@ class Shop(_Feeds):
     def _record(self, item: Purchase, owner: str) -> Order:
         return Order(
             source=self.name, id=item.id, at=item.at, owner=owner, number=item.number,
-            status=OrderStatus(item.status.lower()), total=_money(item.total),
+            status=_ORDER[item.status], total=item.total,
             lines=tuple(
-                OrderLine(id=f"{item.id}-{n}", title=line.title, quantity=line.quantity, total=_money(line.total))
+                OrderLine(id=f"{item.id}-{n}", title=line.title, quantity=line.quantity, total=line.total)
                 for n, line in enumerate(item.lines)
             ),
         )  # fmt: skip
@@ -239,7 +238,7 @@ class Support(_Feeds):
     def _record(self, item: Case, owner: str) -> Ticket:
         return Ticket(
             source=self.name, id=item.id, at=item.at, owner=owner, number=item.number, subject=item.subject,
-            status=TicketStatus(item.status.lower()), priority=item.priority,
+            status=_TICKET[item.status], priority=item.priority,
         )  # fmt: skip
 
 
@@ -248,13 +247,9 @@ class Mail(_Feeds):
 
     def _record(self, item: Mailing, owner: str) -> EmailEvent:
         return EmailEvent(
-            source=self.name, id=item.id, at=item.at, owner=owner, type=EmailEventType(item.type.lower()),
+            source=self.name, id=item.id, at=item.at, owner=owner, type=_EVENT[item.type],
             campaign=item.campaign, link=item.link,
         )  # fmt: skip
-
-
-def _money(money: _Money) -> Money:
-    return Money(amount=money.amount, currency=money.currency)
 
 
 _PROFILE = frozenset({"given_name", "family_name", "birth_date", "language", "emails", "phones", "addresses"})
