@@ -277,6 +277,7 @@ def _endpoint(
         metrics=metrics,
         development=settings.development,
         graphiql=graphiql.PATH if settings.graphiql else None,
+        compiled=settings.execution.compiled,
     )
 
 

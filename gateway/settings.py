@@ -34,7 +34,7 @@ from adapters.base import AdapterSettings, AdapterType
 from gateway.mistakes import Mistake, unknown, with_scheme
 from gateway.sections import Section, plain_types
 from gateway.settings_cache import Cache, cache_contradictions
-from gateway.settings_documents import Answers, Documents
+from gateway.settings_documents import Answers, Documents, Execution
 
 ENV_PREFIX = "C360__"
 ADAPTER_GROUP = "c360.adapters"
@@ -219,6 +219,7 @@ class Settings(Section):
     cache: Cache = Cache()
     limits: Limits = Limits()
     documents: Documents = Documents()
+    execution: Execution = Execution()
     answers: Answers = Answers()
     log: Log = Log()
     merge: dict[str, Merge] = {}
@@ -375,6 +376,7 @@ class _Environment(BaseSettings):
     cache: Cache | None = None
     limits: Limits | None = None
     documents: Documents | None = None
+    execution: Execution | None = None
     answers: Answers | None = None
     log: Log | None = None
     merge: dict[str, Merge] | None = None

@@ -1,4 +1,4 @@
-"""Settings of the documents that are accepted and of the answers that are kept."""
+"""Settings of the documents that are accepted, of how they are run, and of the answers that are kept."""
 
 from __future__ import annotations
 
@@ -28,6 +28,15 @@ class Documents(Section):
             text = "only = true needs a manifest: nothing could be asked"
             raise PydanticCustomError("value_error", "{error}", {"error": text})
         return self
+
+
+class Execution(Section):
+    """How documents are run."""
+
+    compiled: bool = Field(
+        default=True,
+        description="Whether selections are compiled; without, graphql-core walks every field: for comparison.",
+    )
 
 
 class Answers(Section):

@@ -19,7 +19,7 @@ from bench.peers.ours.identity import prepared
 from bench.peers.processes import NotStarted, Process, free_port
 
 ROOT = HERE.parents[1]
-WARM_DIRECTIVE = ""
+WARM_DIRECTIVE = "@cacheControl(maxAge: 60)"
 """What our operations carry in the cell `warm`, such as `@cacheControl(maxAge: 60)`; without one no answer is kept."""
 
 
