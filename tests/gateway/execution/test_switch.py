@@ -29,7 +29,7 @@ async def test_the_switch_reaches_the_executor(
     monkeypatch.setattr(http, "executed", watched)
     settings = Settings(
         environment=Environment.DEVELOPMENT,
-        auth=Auth(mode=AuthMode.NONE),
+        auth=Auth(mode=AuthMode.DEVELOPMENT),
         identity=Identity(
             url=SecretStr(f"sqlite+aiosqlite:///{tmp_path}/m.sqlite"), secret=SecretStr("s" * 32)
         ),
