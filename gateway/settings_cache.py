@@ -17,11 +17,17 @@ class CacheLife(Section):
     soft: float | None = Field(
         default=None, ge=0, le=LONGEST, description="Seconds that it is fresh; after that it is fetched anew."
     )
+    renewing: float | None = Field(
+        default=None,
+        ge=0,
+        le=LONGEST,
+        description="Seconds more for which it is served as STALE at once, and fetched anew in the background.",
+    )
     hard: float | None = Field(
         default=None,
         ge=0,
         le=LONGEST,
-        description="Seconds after which it is not served any more; 0 keeps nothing.",
+        description="Seconds after which it is not served any more, even if the source fails; 0 keeps nothing.",
     )
 
 
@@ -70,14 +76,15 @@ class Cache(Section):
             (s, k): self._filled(k, life) for s, kinds in self.sources.items() for k, life in kinds.items()
         }
         defaults = {
-            kind: Life(soft=life.soft, hard=life.hard, negative=self.negative_ttl)
+            kind: Life(soft=life.soft, hard=life.hard, negative=self.negative_ttl, renewing=life.renewing)
             for kind, life in DEFAULTS.items()
         }
         return Lives(own, defaults)
 
     def _filled(self, kind: str, life: CacheLife) -> Life:
         soft, hard = _both(kind, life)
-        return Life(soft=soft, hard=hard, negative=self.negative_ttl) if hard else OFF
+        renewing = DEFAULTS[kind].renewing if life.renewing is None else life.renewing
+        return Life(soft=soft, hard=hard, negative=self.negative_ttl, renewing=renewing) if hard else OFF
 
 
 def _both(kind: str, life: CacheLife) -> tuple[float, float]:

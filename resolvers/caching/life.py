@@ -15,25 +15,34 @@ LONGEST = 86_400.0
 
 
 class Life(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """Seconds. Until `soft` an answer is fresh; until `hard` it may be served as stale while it is fetched anew. An answer that
-    says "nobody there" lives for `negative` only. A `hard` of 0 keeps nothing.
+    """Seconds. Until `soft` an answer is fresh. For `renewing` more it is served as stale while it is fetched anew; after
+    that the source is asked first, and until `hard` what is kept is served as stale if it fails. An answer that says "nobody
+    there" lives for `negative` only. A `hard` of 0 keeps nothing.
     """
 
     soft: float
     hard: float
     negative: float = 5.0
+    renewing: float = LONGEST
+
+    @property
+    def served(self) -> float:
+        """Seconds for which it is served without asking the source first."""
+        return min(self.hard, self.soft + self.renewing)
 
 
 DEFAULTS: Mapping[str, Life] = {
-    FIND: Life(soft=30.0, hard=600.0),
-    RecordKind.PROFILE.value: Life(soft=30.0, hard=600.0),
-    RecordKind.ORDER.value: Life(soft=15.0, hard=600.0),
-    RecordKind.TICKET.value: Life(soft=15.0, hard=600.0),
-    RecordKind.COMMENT.value: Life(soft=15.0, hard=600.0),
-    RecordKind.EMAIL_EVENT.value: Life(soft=60.0, hard=1800.0),
-    RecordKind.MESSAGE.value: Life(soft=30.0, hard=600.0),
+    FIND: Life(soft=30.0, hard=600.0, renewing=0.0),
+    RecordKind.PROFILE.value: Life(soft=30.0, hard=600.0, renewing=0.0),
+    RecordKind.ORDER.value: Life(soft=15.0, hard=600.0, renewing=0.0),
+    RecordKind.TICKET.value: Life(soft=15.0, hard=600.0, renewing=0.0),
+    RecordKind.COMMENT.value: Life(soft=15.0, hard=600.0, renewing=0.0),
+    RecordKind.EMAIL_EVENT.value: Life(soft=60.0, hard=1800.0, renewing=0.0),
+    RecordKind.MESSAGE.value: Life(soft=30.0, hard=600.0, renewing=0.0),
 }
-"""Kind -> its life where the operator says nothing: a support agent who reloads a page sees what came in since."""
+"""Kind -> its life where the operator says nothing: a support agent who reloads a page sees what came in since, and a source
+that is down is answered for as long as ten minutes.
+"""
 OFF = Life(soft=0.0, hard=0.0, negative=0.0)
 
 

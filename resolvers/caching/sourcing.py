@@ -129,17 +129,39 @@ class Sourcing:
         get, ident_of = self._store.get, ask.ident
         held: dict[Ident, tuple[Any, Entry]] = {}
         missing: dict[Ident, Any] = {}
+        spare: dict[Ident, tuple[Any, Entry]] = {}
         for item in items:
             ident = ident_of(item)
             entry = get(ident)
-            if entry is None or entry.at < oldest or now >= entry.until or not ask.served_by(entry):
+            if entry is None or now >= entry.until or not ask.served_by(entry):
                 missing[ident] = item
-            else:
+            elif entry.at >= oldest:
                 held[ident] = (item, entry)
+            elif max_staleness is not None and entry.at < now - max_staleness:
+                missing[ident] = item
+            elif entry.retry_at > now:
+                held[ident] = (item, entry)  # the source has just failed
+            else:
+                missing[ident] = item
+                spare[ident] = (item, entry)
+        hits = len(held)
         if missing:
-            fetched = await self._missing(ask, missing, call, oldest)
-            held.update((i, (item, fetched[i])) for i, item in missing.items())
-        return self._answer(ask, held, len(held) - len(missing), now, life)
+            try:
+                fetched = await self._missing(ask, missing, call, oldest)
+            except SourceError as error:
+                if len(spare) < len(missing):
+                    raise
+                self._failed(spare, error)
+                held, hits = held | spare, hits + len(spare)
+            else:
+                held.update((i, (item, fetched[i])) for i, item in missing.items())
+        return self._answer(ask, held, hits, now, life)
+
+    def _failed(self, spare: Mapping[Ident, tuple[Any, Entry]], error: SourceError) -> None:
+        """What is kept is served instead, with the reason, and the source is left in peace for a while."""
+        wait = min(max(RETRY_AFTER, error.retry_after or 0.0), RETRY_MOST)
+        for _, entry in spare.values():
+            entry.failure, entry.retry_at = copied(error), self._clock() + wait
 
     def _answer(
         self, ask: Ask, held: Mapping[Ident, tuple[Any, Entry]], hits: int, now: float, life: Life
@@ -388,8 +410,8 @@ class Sourcing:
 def _oldest(now: float, life: Life, max_staleness: float | None) -> float:
     """When what may be answered must have been asked for, at the earliest."""
     if max_staleness is None:
-        return now - life.hard
-    return now - min(max_staleness, life.hard) if max_staleness > 0 else ALWAYS
+        return now - life.served
+    return now - min(max_staleness, life.served) if max_staleness > 0 else ALWAYS
 
 
 def _records_of(source: str) -> str:

@@ -69,19 +69,56 @@ class World:
     def states(self, answer: dict[str, Any]) -> set[str]:
         return {s["state"] for s in answer["sources"]}
 
+    def live(self, life: Life) -> None:
+        """Lets everything live so long from now on."""
+        caching = self.odd.engine.caching
+        lives = Lives(defaults=dict.fromkeys(("find", "profile", "order"), life))
+        caching.sourcing = Sourcing(
+            self.odd.engine.sources, lives, caching.store, caching.tags, clock=self.clock
+        )
+
     async def renewed(self) -> None:
         await self.odd.engine.sourcing.settled()
+
+
+ASKED_FIRST = Life(soft=30, hard=600, negative=5, renewing=0)
+"""As the gateway ships: what is past its fresh life is served only where the source fails."""
+
+
+async def test_by_default_the_source_is_asked_again_and_what_is_kept_helps_only_when_it_fails(
+    world: World,
+) -> None:
+    world.live(ASKED_FIRST)
+    await world.ask()
+    world.clock.now += 31
+    again = await world.ask()
+    assert world.states(again) == {"FRESH"}
+    assert {s["fetchedAt"] for s in again["sources"]} == {_time(START + 31)}
+    world.clock.now += 31
+    for source in world.odd.sources.values():
+        source.fail = SourceTimeout(source.name, "read", "slow")
+    calls = world.calls()
+    kept = await world.ask()
+    assert {(s["state"], s["error"]["code"]) for s in kept["sources"]} == {("STALE", "SOURCE_TIMEOUT")}
+    assert kept["orders"] == again["orders"]
+    assert (kept["errors"], kept["keep"]) == ([], 0)
+    assert world.calls() == calls + 8
+    await world.ask()
+    assert world.calls() == calls + 8, "a source that has just failed is left in peace"
+    newer = await world.ask(10)
+    assert world.states(newer) == {"UNAVAILABLE"}, "who wants it newer than it is gets nothing older"
+    world.clock.now += 570
+    assert world.states(await world.ask()) == {"UNAVAILABLE"}
 
 
 @pytest_asyncio.fixture
 async def world(tmp_path: Path) -> AsyncIterator[World]:
     odd = await odd_world(tmp_path, 1, Random(1), wrong=False)
-    clock, caching = Clock(), odd.engine.caching
-    lives = Lives(defaults=dict.fromkeys(("find", "profile", "order"), LIFE))
-    caching.sourcing = Sourcing(odd.engine.sources, lives, caching.store, caching.tags, clock=clock)
     for source in odd.sources.values():
         source.calls.clear()
-    yield World(odd, clock)
+    world = World(odd, Clock())
+    world.live(LIFE)
+    yield world
     await odd.engine.aclose()
 
 

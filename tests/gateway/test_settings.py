@@ -134,7 +134,7 @@ def test_the_environment_wins_over_the_file(tmp_path: Path, monkeypatch: pytest.
         ),
         (
             "[cache.sources.crm.order]\nsofter = 9",
-            'c360.toml: cache.sources.crm.order.softer: unknown key "softer"; did you mean soft? (valid: hard, soft)',
+            'c360.toml: cache.sources.crm.order.softer: unknown key "softer"; did you mean soft? (valid: hard, renewing, soft)',
         ),
         ("[cache.sources.crm.order]\nhard = 1e9", "c360.toml: cache.sources.crm.order.hard: must be at most 86400.0"),
         ('[cache]\nurl = "memcached://x"', "c360.toml: cache.url: expected a URL that begins with memory:// or redis://"),
@@ -291,9 +291,9 @@ def test_lives_of_the_cache_are_those_given_and_else_the_defaults(tmp_path: Path
     comment = { hard = 0 }
     """
     lives = read(tmp_path, GOOD + tables).cache.lives
-    assert lives.of("crm", "order") == Life(soft=5, hard=600, negative=3)
-    assert lives.of("crm", "ticket") == Life(soft=10, hard=10, negative=3)
-    assert lives.of("crm", "find") == Life(soft=700, hard=700, negative=3)
+    assert lives.of("crm", "order") == Life(soft=5, hard=600, negative=3, renewing=0)
+    assert lives.of("crm", "ticket") == Life(soft=10, hard=10, negative=3, renewing=0)
+    assert lives.of("crm", "find") == Life(soft=700, hard=700, negative=3, renewing=0)
     assert lives.of("crm", "comment").hard == 0
-    assert lives.of("other", "profile") == Life(soft=30, hard=600, negative=3)
+    assert lives.of("other", "profile") == Life(soft=30, hard=600, negative=3, renewing=0)
     assert read(tmp_path, GOOD + "[cache]\nttl = 0").cache.lives.of("crm", "order").hard == 0
