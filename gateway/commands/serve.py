@@ -6,8 +6,9 @@ import asyncio
 import contextlib
 import sqlite3
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 
+from adapters.base import AdapterType
 from gateway import telemetry
 from gateway.app import create_app
 from gateway.serving import StartError, serving, stop_signals
@@ -29,10 +30,12 @@ async def run(settings: Settings) -> None:
 
 
 @contextlib.asynccontextmanager
-async def running(settings: Settings) -> AsyncIterator[str]:
-    """The gateway, opened and listening; gives its URL."""
+async def running(
+    settings: Settings, adapters: Mapping[str, AdapterType | Exception] | None = None
+) -> AsyncIterator[str]:
+    """The gateway, opened and listening; gives its URL. `adapters` are the installed ones unless others are given."""
     try_sqlite(settings)
-    app = create_app(settings)
+    app = create_app(settings, adapters)
     async with contextlib.AsyncExitStack() as stack:
         try:
             async with asyncio.timeout(30):
