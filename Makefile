@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 SPARK  := .cache/spark
 
-.PHONY: install demo test lint live proof fuzz specs bench schema lock graphiql spark java clean help
+.PHONY: install demo test lint live proof fuzz differential specs bench schema lock graphiql spark java clean help
 
 help:  ## what there is
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -71,6 +71,9 @@ $(SPARK)/.installed: requirements-spark.lock | install
 fuzz: install  ## 10,000 random documents
 	@C360_FUZZ=10000 $(BIN)/python -m pytest -q tests/chaos/test_documents.py
 
+differential: install  ## 20,000 random documents, compiled and plain: the same data, the same errors
+	@C360_DIFFERENTIAL=20000 $(BIN)/python -m pytest -q tests/property/compiled
+
 bench: install  ## measurements: the answer's time against the slowest chain of calls, CPU and memory
 	@$(BIN)/python -m bench.latency
 
@@ -82,7 +85,7 @@ schema: install  ## write schema.graphql from the code
 	@$(BIN)/c360 export-schema --output schema.graphql
 
 lock:  ## requirements.lock from pyproject.toml (needs uv)
-	uv pip compile pyproject.toml --extra postgres --extra redis --extra training --group dev --universal --python-version 3.11 \
+	uv pip compile pyproject.toml --extra http2 --extra postgres --extra redis --extra training --group dev --universal --python-version 3.11 \
 	  --generate-hashes --no-header --no-annotate --no-emit-index-url -q -o requirements.lock
 	printf 'pyspark>=4.0,<5\n' | uv pip compile - --universal --python-version 3.11 \
 	  --generate-hashes --no-header --no-annotate --no-emit-index-url -q -o requirements-spark.lock

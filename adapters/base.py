@@ -7,6 +7,7 @@ endpoints allow; it raises only `adapters.errors.SourceError` (and lets `asyncio
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
@@ -14,7 +15,7 @@ from typing import Any, Protocol, runtime_checkable
 
 import httpx
 import msgspec
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from adapters.records import Activity, Profile, Record, RecordKind
 
@@ -216,6 +217,17 @@ class AdapterSettings(BaseModel):
         gt=0,
         description="Own limit below the vendor's, where several programs share one allowance.",
     )
+    http2: bool = Field(
+        default=False,
+        description="Speak HTTP/2 where the source offers it: many calls share a connection, at several times the CPU a call.",
+    )
+
+    @field_validator("http2")
+    @classmethod
+    def _can_speak_http2(cls, value: bool) -> bool:
+        if value and importlib.util.find_spec("h2") is None:
+            raise ValueError("HTTP/2 needs the package h2: install c360[http2], or leave http2 out")
+        return value
 
 
 class AdapterType(msgspec.Struct, frozen=True, kw_only=True):

@@ -30,6 +30,9 @@ _KINDS: dict[type[Activity], RecordKind] = {
 }
 
 
+_WORDS: dict[type[Activity], str] = {class_: kind.value for class_, kind in _KINDS.items()}
+
+
 class Place(msgspec.Struct, frozen=True, gc=False, order=True, array_like=True):
     """Where a record stands in a merged stream; larger is newer. `at` is in microseconds since 1970."""
 
@@ -61,9 +64,14 @@ def kind_of(record: Activity) -> RecordKind:
     return _KINDS[type(record)]
 
 
+def name_of(record: Activity) -> str:
+    """Names the record among all kinds of all sources."""
+    return f"{_WORDS[record.__class__]}:{record.source}:{record.id}"
+
+
 def place_of(record: Activity) -> Place:
     at = (record.at - _EPOCH) // timedelta(microseconds=1)
-    return Place(at, kind_of(record).value, record.source, record.id)
+    return Place(at, _WORDS[record.__class__], record.source, record.id)
 
 
 def read_cursor(after: str | None, argument: str = "after") -> Place | None:

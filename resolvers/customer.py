@@ -179,7 +179,7 @@ class CustomerView:
         """How each source stands, when everything else that this answer asks of the customer has come in."""
         for _ in range(3):  # siblings that are still to start, start in these turns
             await asyncio.sleep(0)
-        while not self._idle.is_set() or any(not batch.done.done() for batch in self._used):
+        while not self._idle.is_set() or any(not batch.done for batch in self._used):
             await self._idle.wait()
             await finished([(batch, "") for batch in self._used])
         return [self._status(name) for name in self._sources.names]

@@ -10,13 +10,13 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Hashable, Iterable, Mapping
+from collections.abc import Awaitable, Hashable, Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any, Generic, TypeVar
 
 import msgspec
 
-from adapters.base import Found, MatchKey, Owner, Page, Position, Window
+from adapters.base import Call, Found, MatchKey, Owner, Page, Position, Window
 from adapters.errors import SourceError, SourceTimeout
 from adapters.records import Profile, RecordKind
 from resolvers.asker import Asker
@@ -47,11 +47,14 @@ class Fetch(msgspec.Struct, kw_only=True):
 class Batch:
     """Requests of one shape to one source, that go out together. `at` is when the answer came in."""
 
-    __slots__ = ("answer", "at", "done", "failure", "items", "limit", "parts", "paths", "source")
+    __slots__ = (
+        "_waiting", "answer", "at", "done", "expired", "failure", "items", "limit", "parts", "paths", "source",
+    )  # fmt: skip
 
-    def __init__(self, source: str, done: asyncio.Future[None]) -> None:
+    def __init__(self, source: str) -> None:
         self.source = source
-        self.done = done
+        self.done = self.expired = False
+        self._waiting: list[asyncio.Future[None]] = []
         self.items: dict[Hashable, Any] = {}
         self.parts: frozenset[str] = frozenset()
         self.limit = 0
@@ -59,6 +62,29 @@ class Batch:
         self.answer: Mapping[Any, Any] = {}
         self.failure: SourceFailure | None = None
         self.at: datetime | None = None
+
+    async def finished(self) -> None:
+        """Returns when it is done. Each who waits has a future of their own: one that gives up takes nothing from the others."""
+        if not self.done:
+            waiting: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            self._waiting.append(waiting)
+            await waiting
+
+    def finish(self, *, cancelled: bool = False) -> None:
+        """Tells everybody who waits."""
+        self.done = True
+        for waiting in self._waiting:
+            if not waiting.done():
+                if cancelled:
+                    waiting.cancel()
+                else:
+                    waiting.set_result(None)
+        self._waiting.clear()
+
+    def expire(self, task: asyncio.Task[None]) -> None:
+        """The time that the request has for it is over."""
+        self.expired = True
+        task.cancel()
 
     def joined(self, path: FieldPath | None) -> Batch:
         """Itself; a field that misses its answer, should it fail, is one more."""
@@ -82,8 +108,8 @@ Wanted = list[tuple[Batch, str]]
 async def finished(wanted: Iterable[tuple[Batch, Any]]) -> None:
     """Returns when all of these are done."""
     for batch, _ in wanted:
-        if not batch.done.done():
-            await asyncio.shield(batch.done)
+        if not batch.done:
+            await batch.finished()
 
 
 class Loader:
@@ -96,7 +122,8 @@ class Loader:
         self._profiles: dict[tuple[str, str], Batch] = {}
         self._pages: dict[Hashable, Batch] = {}
         self._finds: dict[tuple[str, MatchKey], Batch] = {}
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: dict[asyncio.Task[None], tuple[asyncio.TimerHandle, Batch]] = {}
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._busy: dict[str, set[Batch]] = {"find": set(), "read": set(), "page": set()}
         self.fetches: dict[str, Fetch] = {}
         self.failures: list[SourceFailure] = []
@@ -171,16 +198,16 @@ class Loader:
         """
         ident = (profile.source, profile.id)
         if newer or ident not in self._profiles:
-            batch = self._profiles[ident] = Batch(profile.source, asyncio.get_running_loop().create_future())
+            batch = self._profiles[ident] = Batch(profile.source)
             batch.answer = {profile.id: profile}
             fetch = self.fetches.get(profile.source)
             batch.at = (fetch and fetch.at) or datetime.now(UTC)
-            batch.done.set_result(None)
+            batch.finish()
 
     async def settled(self, operation: str) -> None:
         """Returns when no batch of this operation ("find", "read", "page") is open or under way."""
         while busy := self._busy[operation]:
-            await asyncio.wait([batch.done for batch in busy])
+            await next(iter(busy)).finished()
 
     async def aclose(self) -> None:
         """Cancels what is still under way (the client has gone)."""
@@ -192,41 +219,50 @@ class Loader:
     def _batch(self, shape: tuple[Any, ...], path: FieldPath | None) -> Batch:
         batch = self._open.get(shape)
         if batch is None:
-            loop = asyncio.get_running_loop()
-            batch = self._open[shape] = Batch(shape[1], loop.create_future())
+            batch = self._open[shape] = Batch(shape[1])
             self._busy[shape[0]].add(batch)
-            self._send_after(_TURNS, loop, shape)
+            if self._loop is None:
+                self._loop = asyncio.get_running_loop()
+            self._send_after(_TURNS, self._loop, shape)
         return batch.joined(path)
 
     def _send_after(self, turns: int, loop: asyncio.AbstractEventLoop, shape: tuple[Any, ...]) -> None:
         if turns > 1:
             loop.call_soon(self._send_after, turns - 1, loop, shape)
         else:
-            loop.call_soon(self._send, shape)
+            loop.call_soon(self._send, loop, shape)
 
-    def _send(self, shape: tuple[Any, ...]) -> None:
+    def _send(self, loop: asyncio.AbstractEventLoop, shape: tuple[Any, ...]) -> None:
         batch = self._open.pop(shape)
-        task = asyncio.get_running_loop().create_task(self._run(shape, batch))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        call = self._asker.call()
+        task = loop.create_task(self._run(shape, batch, call))
+        # not asyncio.timeout: it looks for the running loop and task again and again
+        ends = loop.call_later(max(0.0, call.deadline - time.monotonic()), batch.expire, task)
+        self._tasks[task] = (ends, batch)
+        task.add_done_callback(self._ended)
 
-    async def _run(self, shape: tuple[Any, ...], batch: Batch) -> None:
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        ends, batch = self._tasks.pop(task)
+        ends.cancel()
+        if not batch.done:  # it was cancelled before it began
+            batch.finish(cancelled=True)
+
+    async def _run(self, shape: tuple[Any, ...], batch: Batch, call: Call) -> None:
         operation, source = shape[0], shape[1]
+        cancelled = True
         try:
-            batch.answer = await self._guarded(source, operation, lambda: self._ask(shape, batch))
+            batch.answer = await self._guarded(shape, batch, call)
+            batch.at = self.fetches.setdefault(source, Fetch()).at = datetime.now(UTC)
+            cancelled = False
         except SourceError as error:
             batch.failure = self._note(error, batch.paths)
-        except asyncio.CancelledError:
-            batch.done.cancel()
-            raise
-        else:
-            batch.at = self.fetches.setdefault(source, Fetch()).at = datetime.now(UTC)
+            cancelled = False
         finally:
             self._busy[operation].discard(batch)
-        batch.done.set_result(None)
+            batch.finish(cancelled=cancelled)
 
-    def _ask(self, shape: tuple[Any, ...], batch: Batch) -> Awaitable[Mapping[Any, Any]]:
-        adapter, call, items = self._sources[shape[1]], self._asker.call(), list(batch.items.values())
+    def _ask(self, shape: tuple[Any, ...], batch: Batch, call: Call) -> Awaitable[Mapping[Any, Any]]:
+        adapter, items = self._sources[shape[1]], list(batch.items.values())
         if shape[0] == "find":
             return adapter.find(items, call)
         if shape[0] == "read":
@@ -234,16 +270,16 @@ class Loader:
         before: Position | None = shape[3]
         return adapter.page(shape[2], items, Window(limit=batch.limit, before=before), batch.parts, call)
 
-    async def _guarded(
-        self, source: str, operation: str, ask: Callable[[], Awaitable[Mapping[Any, Any]]]
-    ) -> Mapping[Any, Any]:
+    async def _guarded(self, shape: tuple[Any, ...], batch: Batch, call: Call) -> Mapping[Any, Any]:
         """Lets only SourceError out, and nothing run past the deadline, whatever an adapter does."""
-        seconds = self._asker.call().deadline - time.monotonic()
+        operation, source = shape[0], shape[1]
         try:
-            async with asyncio.timeout(max(0.0, seconds)):
-                return await ask()
-        except TimeoutError:
-            raise SourceTimeout(source, operation, "the request's deadline") from None
+            return await self._ask(shape, batch, call)
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if batch.expired and task is not None and task.uncancel() == 0:
+                raise SourceTimeout(source, operation, "the request's deadline") from None
+            raise
         except SourceError:
             raise
         except Exception as error:

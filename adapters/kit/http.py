@@ -1,18 +1,14 @@
-"""The HTTP client of all adapters: timeouts, retries, rate limits, bounded bodies and typed decoding in one place.
-
-It speaks to an httpx transport directly. httpx's own client would log every URL (they hold e-mail addresses), keep the cookies of
-one call for the next, and inflate a compressed body before its size can be judged.
-"""
+"""The HTTP client of all adapters: timeouts, retries, rate limits, bounded bodies and typed decoding in one place."""
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
+import functools
 import random
 import ssl
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from typing import Any, TypeVar
+from collections.abc import Callable, Hashable, Mapping
+from typing import Any, TypeVar, cast
 
 import httpx
 import msgspec
@@ -27,26 +23,24 @@ from adapters.errors import (
     SourceTimeout,
     SourceUnavailable,
 )
-from adapters.kit.body import Overweight, Undecodable, read_body
+from adapters.kit.auth import HeaderAuth, signed_in
+from adapters.kit.body import Overweight, Undecodable
+from adapters.kit.dialling import Dialler
+from adapters.kit.httpx_exchange import HttpxExchange
+from adapters.kit.message import Address, Answer, Exchange, Params, Request
 from adapters.kit.pace import Pace, retry_after
+from adapters.kit.wire import KEPT_IDLE, Wire
+
+__all__ = ["Answer", "Headers", "Inspect", "Observer", "Params", "SourceClient", "Transport"]
 
 T = TypeVar("T")
 Transport = httpx.AsyncBaseTransport
-Headers = httpx.Headers
-Params = Mapping[str, Any] | list[tuple[str, Any]]
+Headers = Mapping[str, str]
+"""An answer's headers, whatever case a name is asked in."""
 
 _HEADERS = {"user-agent": "c360-gateway", "accept": "application/json", "accept-encoding": "gzip"}
-_KEEPALIVE = 30.0
 _BACKOFF = 0.1
-
-
-class Answer(msgspec.Struct, frozen=True):
-    """A successful answer, read to its end."""
-
-    status: int
-    headers: httpx.Headers
-    body: bytes
-
+_MOST_DECODERS = 512
 
 Inspect = Callable[[Answer], SourceError | None]
 """Finds errors that a vendor hides in a 200 answer (GraphQL), before the body is decoded for good."""
@@ -68,18 +62,22 @@ class SourceClient:
         headers: Mapping[str, str] | None = None,
         pace: Pace | None = None,
         transport: httpx.AsyncBaseTransport | None = None,
-        on_answer: Callable[[httpx.Headers, Pace], None] | None = None,
+        on_answer: Callable[[Headers, Pace], None] | None = None,
         observer: Observer | None = None,
     ) -> None:
         """`on_answer` reads the vendor's own rate-limit headers after each answer and may pause the pace."""
         self.source = source
         self.pace = pace or Pace(source, settings.requests_per_second)
         self._settings = settings
-        self._base_url = base_url.rstrip("/")
+        self._base_url = base_url
         self._auth = auth
         self._headers = {**_HEADERS, **{name.lower(): value for name, value in (headers or {}).items()}}
+        self._signature: dict[str, str] = {}
+        if type(auth) is HeaderAuth:  # known beforehand, so no flow is needed
+            self._auth, self._signature = None, dict([auth.header()])
         self._given_transport = transport
-        self._transport: httpx.AsyncBaseTransport | None = None
+        self._address: Address | None = None
+        self._exchange: Exchange | None = None
         self._on_answer = on_answer
         self._observer = observer
         self._places = asyncio.Semaphore(settings.max_connections)
@@ -115,7 +113,8 @@ class SourceClient:
     def decode(self, operation: str, body: bytes, into: type[T]) -> T:
         """JSON bytes into a typed model; anything wrong with them is a BadPayload."""
         try:
-            return msgspec.json.decode(body, type=into)
+            decoder: msgspec.json.Decoder[T] = _decoder(cast(Hashable, into))
+            return decoder.decode(body)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, ValueError) as error:
             raise BadPayload(self.source, operation, _decoding_detail(error)) from None
 
@@ -137,7 +136,7 @@ class SourceClient:
         """One call with its retries, within the whole-call timeout and the caller's deadline. See `call`."""
         deadline = min(call.deadline, time.monotonic() + self._settings.call_timeout)
         all_headers = {"x-correlation-id": call.correlation_id, **(headers or {})}
-        request = self._request(operation, method, path, params, json, content, all_headers)
+        request = self._request(operation, method, path, params, json, content, all_headers, repeatable)
         tries = 1 + (self._settings.retries if repeatable else 0)
         tried = 0
         while True:
@@ -152,9 +151,9 @@ class SourceClient:
 
     async def aclose(self) -> None:
         """Closes the connections."""
-        transport, self._transport = self._transport, None
-        if transport is not None:
-            await transport.aclose()
+        exchange, self._exchange = self._exchange, None
+        if exchange is not None:
+            await exchange.aclose()
 
     def _request(
         self,
@@ -165,88 +164,96 @@ class SourceClient:
         json: Any,
         content: bytes | None,
         headers: Mapping[str, str],
-    ) -> httpx.Request:
+        repeatable: bool,
+    ) -> Request:
         if path and not path.startswith(("/", "?")):  # "@elsewhere.example" would change the host
             raise SourceRejected(self.source, operation, "a path must start with a slash")
-        timeouts = httpx.Timeout(self._settings.read_timeout, connect=self._settings.connect_timeout)
-        merged = {**self._headers, **{name.lower(): value for name, value in headers.items()}}
+        merged = self._headers | {name.lower(): value for name, value in headers.items()} | self._signature
         try:
             if json is not None:
                 content = msgspec.json.encode(json)
                 merged.setdefault("content-type", "application/json")
-            return httpx.Request(
-                method,
-                self._base_url + path,
-                params=params or None,  # httpx drops a query in `path` for any other value
-                headers=merged,
-                content=content,
-                extensions={"timeout": timeouts.as_dict()},
-            )
-        except (httpx.InvalidURL, msgspec.MsgspecError, ValueError, TypeError) as error:
+            if self._address is None:
+                self._address = Address(self._base_url)
+            target = self._address.target(path, params)
+        except (
+            httpx.InvalidURL,
+            httpx.UnsupportedProtocol,
+            msgspec.MsgspecError,
+            ValueError,
+            TypeError,
+        ) as error:
             # a key or an id that cannot be written down (a lone surrogate, an URL longer than httpx takes)
             raise SourceRejected(self.source, operation, f"not sent: {type(error).__name__}") from None
+        return Request(method.upper(), self._address.origin, target, merged, content or b"", repeatable)
 
     async def _once(
         self,
         operation: str,
-        request: httpx.Request,
+        request: Request,
         deadline: float,
         inspect: Inspect | None,
         missing_is_fine: bool,
     ) -> Answer:
-        async with self._place(operation, deadline):
-            with self._observed(operation) as sizes:
-                answer = await self._exchange(operation, request, deadline)
-                sizes.append(len(answer.body))
-                error = self._refusal(operation, answer, missing_is_fine)
-                if error is None and inspect is not None:
-                    error = inspect(answer)
-                if error is None:
-                    return answer
-                if isinstance(error, SourceRateLimited) and error.retry_after is not None:
-                    self.pace.pause(error.retry_after)
-                raise error
-
-    @contextlib.asynccontextmanager
-    async def _place(self, operation: str, deadline: float) -> AsyncIterator[None]:
-        """One of the connections, when it is this call's turn."""
-        if deadline <= time.monotonic():
-            raise SourceTimeout(self.source, operation, "no time left")
-        try:
-            async with _until(deadline):
-                await self._places.acquire()
-        except TimeoutError:
-            raise SourceTimeout(self.source, operation, "all connections are busy") from None
+        await self._place(operation, deadline)
         try:
             await self.pace.wait(operation, deadline)
-            yield
+            return await self._observed(operation, request, deadline, inspect, missing_is_fine)
         finally:
             self._places.release()
 
-    @contextlib.contextmanager
-    def _observed(self, operation: str) -> Iterator[list[int]]:
-        """Tells the observer of a request; the body's size goes into the list that this gives."""
-        started, outcome, sizes = time.monotonic(), "CANCELLED", [0]
+    async def _place(self, operation: str, deadline: float) -> None:
+        """Takes one of the connections, when it is this call's turn."""
+        left = deadline - time.monotonic()
+        if left <= 0:
+            raise SourceTimeout(self.source, operation, "no time left")
+        if not self._places.locked():
+            await self._places.acquire()
+            return
         try:
-            yield sizes
+            async with asyncio.timeout(left):
+                await self._places.acquire()
+        except TimeoutError:
+            raise SourceTimeout(self.source, operation, "all connections are busy") from None
+
+    async def _observed(
+        self,
+        operation: str,
+        request: Request,
+        deadline: float,
+        inspect: Inspect | None,
+        missing_is_fine: bool,
+    ) -> Answer:
+        """A good answer; tells the observer of every request, whatever becomes of it."""
+        started, outcome, size = time.monotonic(), "CANCELLED", 0
+        try:
+            answer = await self._exchanged(operation, request, deadline)
+            size = len(answer.body)
+            error = self._refusal(operation, answer, missing_is_fine)
+            if error is None and inspect is not None:
+                error = inspect(answer)
+            if error is not None:
+                if isinstance(error, SourceRateLimited) and error.retry_after is not None:
+                    self.pace.pause(error.retry_after)
+                raise error
             outcome = "ok"
-        except SourceError as error:
-            outcome = error.code
+            return answer
+        except SourceError as failed:
+            outcome = failed.code
             raise
         finally:
             if self._observer is not None:
-                self._observer(operation, outcome, time.monotonic() - started, sizes[-1])
+                self._observer(operation, outcome, time.monotonic() - started, size)
 
-    async def _exchange(self, operation: str, request: httpx.Request, deadline: float) -> Answer:
+    async def _exchanged(self, operation: str, request: Request, deadline: float) -> Answer:
         """An answer of whatever status, read to its end."""
         limit = self._settings.max_body_bytes
+        exchange = self._exchange or self._opened()
         try:
-            async with _until(deadline):
-                response = await self._respond(request)
-                try:
-                    body = await read_body(response, limit)
-                finally:
-                    await response.aclose()
+            if self._auth is None:
+                answer = await exchange(request, deadline, limit)
+            else:
+                answer = await signed_in(self._auth, exchange, request, deadline, limit)
         except (TimeoutError, httpx.TimeoutException) as error:
             raise SourceTimeout(self.source, operation, type(error).__name__) from None
         except Overweight:
@@ -259,31 +266,8 @@ class SourceClient:
         except (httpx.TransportError, OSError) as error:
             raise SourceUnavailable(self.source, operation, type(error).__name__) from None
         if self._on_answer is not None:
-            self._on_answer(response.headers, self.pace)
-        return Answer(response.status_code, response.headers, body)
-
-    async def _respond(self, request: httpx.Request) -> httpx.Response:
-        """The response, its body not read yet, after whatever round trips the sign-in makes."""
-        transport = self._open()
-        if self._auth is None:
-            return await transport.handle_async_request(request)
-        flow = self._auth.async_auth_flow(request)
-        try:
-            asked = await anext(flow)
-            while True:
-                asked.extensions.setdefault("timeout", request.extensions["timeout"])
-                response = await transport.handle_async_request(asked)
-                response.request = asked
-                try:
-                    asked = await flow.asend(response)
-                except StopAsyncIteration:
-                    return response
-                except BaseException:
-                    await response.aclose()
-                    raise
-                await response.aclose()
-        finally:
-            await flow.aclose()
+            self._on_answer(answer.headers, self.pace)
+        return answer
 
     def _refusal(self, operation: str, answer: Answer, missing_is_fine: bool) -> SourceError | None:
         """What a status other than success means."""
@@ -301,28 +285,34 @@ class SourceClient:
             return SourceUnavailable(self.source, operation, detail, retry_after=wait)
         return SourceRejected(self.source, operation, detail)
 
-    def _open(self) -> httpx.AsyncBaseTransport:
-        if self._transport is None:
-            most = self._settings.max_connections
-            self._transport = self._given_transport or httpx.AsyncHTTPTransport(
-                verify=_tls(self._base_url),
-                trust_env=False,
-                limits=httpx.Limits(
-                    max_connections=most, max_keepalive_connections=most, keepalive_expiry=_KEEPALIVE
-                ),
+    def _opened(self) -> Exchange:
+        """The wire, or httpx where a transport was given or HTTP/2 is wanted; connects when it is used."""
+        settings, most = self._settings, self._settings.max_connections
+        transport = self._given_transport
+        if transport is None and settings.http2:
+            limits = httpx.Limits(
+                max_connections=most, max_keepalive_connections=most, keepalive_expiry=KEPT_IDLE
             )
-        return self._transport
+            transport = httpx.AsyncHTTPTransport(verify=_tls(), trust_env=False, http2=True, limits=limits)
+        if transport is None:
+            dialler = Dialler(settings.connect_timeout, _tls)
+            self._exchange = Wire(dialler, read_timeout=settings.read_timeout, most=most)
+        else:
+            self._exchange = HttpxExchange(
+                transport, connect_timeout=settings.connect_timeout, read_timeout=settings.read_timeout
+            )
+        return self._exchange
 
 
-def _tls(base_url: str) -> ssl.SSLContext:
-    """Trusts the usual authorities; nobody where the source is not asked over TLS (reading them takes a tenth of a second)."""
-    if base_url.startswith("http:"):
-        return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+def _tls() -> ssl.SSLContext:
+    """Trusts the usual authorities (reading them takes a tenth of a second)."""
     return httpx.create_ssl_context(trust_env=False)
 
 
-def _until(deadline: float) -> asyncio.Timeout:
-    return asyncio.timeout(max(0.0, deadline - time.monotonic()))
+@functools.lru_cache(_MOST_DECODERS)
+def _decoder(into: Hashable) -> msgspec.json.Decoder[Any]:
+    """Kept, since msgspec works out anew what `list[Model]` means each time it is not told through a Decoder."""
+    return msgspec.json.Decoder(into)
 
 
 def _delay(error: SourceError, tried: int) -> float | None:

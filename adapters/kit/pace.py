@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 import time
+from collections import deque
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -50,20 +51,29 @@ class Pace:
         # the generic cell rate algorithm (ITU-T I.371): when the next call is due if all came evenly; it may come `_lead` early
         self._due = clock()
         self._paused_until = self._due
-        self._turns: list[_Turn] = []
+        self._waiting: set[_Turn] = set()
+        self._past: deque[_Turn] = (
+            deque()
+        )  # turns of the last span, the waiting ones too; only kept where `within` is given
 
     async def wait(self, operation: str, deadline: float) -> None:
         """Returns when the next call may go out. `deadline` is on the clock of `time.monotonic()`."""
         now = self._clock()
         due = max(self._due, now)
-        turn = _Turn(max(due - self._lead, self._paused_until, now))
-        self._turns = [past for past in self._turns if past.at > now - self._span]
-        if self._most and len(self._turns) >= self._most:
-            turn.at = max(turn.at, self._turns[-self._most].at + self._span)
-        if turn.at > deadline:
-            raise self._too_late(operation, turn.at - now)
+        at = max(due - self._lead, self._paused_until, now)
+        if self._most:
+            at = max(at, self._free_within(now))
+        if at > deadline:
+            raise self._too_late(operation, at - now)
         self._due = due + self._interval
-        self._turns.append(turn)
+        if at > now or self._most:
+            await self._take_turn(_Turn(at), operation, deadline)
+
+    async def _take_turn(self, turn: _Turn, operation: str, deadline: float) -> None:
+        """Waits for a turn that `pause` may put off."""
+        self._waiting.add(turn)
+        if self._most:
+            self._past.append(turn)
         try:
             while (delay := turn.at - self._clock()) > 0:
                 if turn.at > deadline:
@@ -72,8 +82,17 @@ class Pace:
         except BaseException:
             # the place in the queue is somebody else's now
             self._due -= self._interval
-            self._turns.remove(turn)
+            if self._most:
+                self._past.remove(turn)
             raise
+        finally:
+            self._waiting.discard(turn)
+
+    def _free_within(self, now: float) -> float:
+        """When one more call is within (calls, seconds)."""
+        while self._past and self._past[0].at <= now - self._span:
+            self._past.popleft()
+        return self._past[-self._most].at + self._span if len(self._past) >= self._most else now
 
     def pause(self, seconds: float) -> None:
         """The vendor asked for `seconds` without calls. Those who wait keep their order and their distances."""
@@ -84,7 +103,7 @@ class Pace:
             return
         self._paused_until = until
         self._due = max(self._due, now) + longer_by
-        for turn in self._turns:
+        for turn in self._waiting:
             if turn.at > now:
                 turn.at += longer_by
 

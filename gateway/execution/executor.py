@@ -11,6 +11,8 @@ from graphql import (
     GraphQLSchema,
     default_field_resolver,
     default_type_resolver,
+    is_non_null_type,
+    is_object_type,
 )
 from graphql.execution.collect_fields import FieldDetailsList, FragmentDetails, GroupedFieldSet
 from graphql.execution.values import VariableValues, get_argument_values
@@ -92,6 +94,78 @@ class CompiledExecutor(StrawberryGraphQLCoreExecutionContext):
             self.settle_in_background([awaitable for _, awaitable in work.under_way])
             raise
         return work.completed()
+
+    def complete_list_value(
+        self,
+        return_type: Any,
+        field_details_list: FieldDetailsList,
+        info: Any,
+        path: Path,
+        result: Any,
+        position_context: Any,
+    ) -> Any:
+        """graphql-core's, but objects of which nothing has to be executed do not become a task each."""
+        if self._selections is not None and result.__class__ is list:
+            works = self._listed(return_type.of_type, field_details_list, path, result, position_context)
+            if works is not None:
+                return self._all(works, return_type.of_type, field_details_list, path)
+        return super().complete_list_value(
+            return_type, field_details_list, info, path, result, position_context
+        )
+
+    def _listed(
+        self, item_type: Any, nodes: FieldDetailsList, path: Path, items: list[Any], position: Any
+    ) -> list[_Work | None] | None:
+        """The work on each object; None where this is no list for it."""
+        type_ = item_type.of_type if is_non_null_type(item_type) else item_type
+        if not is_object_type(type_):
+            return None
+        grouped = self.collect_subfields(type_, nodes).grouped_field_set
+        plan = self._plan(type_, grouped)
+        if plan is None or plan.mixed:
+            return None
+        works: list[_Work | None] = []
+        for index, item in enumerate(items):
+            if item is None and type_ is item_type:
+                works.append(None)
+            elif item is None or (type_.is_type_of and type_.is_type_of(item, None) is not True):  # type: ignore[arg-type]
+                return None
+            else:
+                works.append(_Work(self, type_, item, path.add_key(index), position, grouped))
+        for index, work in enumerate(works):
+            if work is not None and not self._begun(work, plan, item_type, nodes, path.add_key(index)):
+                works[index] = None
+        return works
+
+    def _begun(self, work: _Work, plan: Plan, item_type: Any, nodes: FieldDetailsList, path: Path) -> bool:
+        """Begins with all fields of one object; False where an error made it null."""
+        try:
+            for step in plan.steps:
+                work.take(step, later=False)
+        except Exception as error:
+            self.settle_in_background([awaitable for _, awaitable in work.under_way])
+            self.handle_field_error(error, item_type, nodes, path)
+            return False
+        return True
+
+    async def _all(
+        self, works: list[_Work | None], item_type: Any, nodes: FieldDetailsList, path: Path
+    ) -> list[Any]:
+        """All objects of a list, none waiting for another."""
+
+        async def one(index: int, work: _Work | None) -> Any:
+            if work is None:
+                return None
+            try:
+                completed = work.completed()
+                return await completed if self.is_awaitable(completed) else completed
+            except Exception as error:
+                self.handle_field_error(error, item_type, nodes, path.add_key(index))
+                return None
+
+        if any(work is not None and work.under_way for work in works):
+            return await gather_with_cancel(*(one(n, work) for n, work in enumerate(works)))
+        return [await one(n, work) for n, work in enumerate(works)]
 
     def _plan(self, parent: GraphQLObjectType, grouped: GroupedFieldSet) -> Plan | None:
         known = self._known.get(id(grouped))
@@ -213,8 +287,21 @@ class _Work:
     def _executed(self, step: Step) -> list[tuple[str, Awaitable[Any]]]:
         """One field in graphql-core's way; what is still to wait for, if anything."""
         parent, source, path, position = self._at
-        result = self._executor.execute_field(
-            parent, source, step.nodes, Path(path, step.name, parent.name), position
-        )
+        below = Path(path, step.name, parent.name)
+        if step.direct is not None:
+            return [(step.name, self._directed(step, below))]
+        result = self._executor.execute_field(parent, source, step.nodes, below, position)
         self.results[step.name] = result
         return [(step.name, result)] if self._executor.is_awaitable(result) else []
+
+    def _directed(self, step: Step, path: Path) -> Awaitable[Any]:
+        """What a root field's resolver finds, completed by graphql-core."""
+        executor, (parent, _, _, position) = self._executor, self._at
+
+        async def found() -> Any:
+            assert step.direct is not None
+            arguments = get_argument_values(step.field, step.nodes[0].node, executor.variable_values)
+            return await step.direct(executor.context_value, arguments, path)
+
+        info = executor.build_resolve_info(step.field, [d.node for d in step.nodes], parent, path)
+        return executor.complete_awaitable_value(step.field.type, step.nodes, info, path, found(), position)

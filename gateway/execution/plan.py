@@ -24,7 +24,7 @@ from graphql import (
 from graphql.execution.collect_fields import FieldDetailsList, GroupedFieldSet
 from graphql.execution.values import VariableValues, get_argument_values
 
-from gateway.execution.prepared import METADATA, Arguments, Prepared
+from gateway.execution.prepared import DIRECT, METADATA, Arguments, Direct, Prepared
 from gateway.execution.projection import NotPlain, Projection, Projector
 
 MAX_FLAGS = 64
@@ -35,8 +35,8 @@ MAX_PLANS = 500
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One field. With `plain` it is a function of the parent; with `prepared` it is asked for, read and projected; else executed.
-    `arguments` are None where they depend on variables.
+    """One field. With `plain` it is a function of the parent; with `prepared` it is asked for, read and projected; with `direct`
+    its resolver is called without ceremony; else it is executed. `arguments` are None where they depend on variables.
     """
 
     name: str
@@ -44,6 +44,7 @@ class Step:
     field: GraphQLField
     plain: Projection | None = None
     prepared: Prepared[Any] | None = None
+    direct: Direct | None = None
     project: Projection | None = None
     arguments: Arguments | None = None
     names: frozenset[str] = frozenset()
@@ -112,8 +113,10 @@ def planned(
         if field is None:
             return None
         steps.append(_step(name, nodes, field, fragments, variables, projector, parent))
+    if all(step.plain is None and step.prepared is None and step.direct is None for step in steps):
+        return None
     others = [step for step in steps if step.plain is None and step.prepared is None]
-    return Plan(tuple(steps), bool(others)) if len(others) < len(steps) else None
+    return Plan(tuple(steps), bool(others))
 
 
 def _step(
@@ -126,14 +129,17 @@ def _step(
     parent: GraphQLObjectType,
 ) -> Step:
     definition = field.extensions.get("strawberry-definition")
-    prepared = definition.metadata.get(METADATA) if definition is not None else None
+    metadata = definition.metadata if definition is not None else {}
+    prepared: Prepared[Any] | None = metadata.get(METADATA)
+    node = nodes[0].node
+    if (direct := metadata.get(DIRECT)) is not None:
+        return Step(name, nodes, field, direct=direct)
     try:
         if prepared is None:
             return Step(name, nodes, field, plain=projector.field(parent, nodes))
         project = projector.value(field.type, nodes)
     except NotPlain:
         return Step(name, nodes, field)
-    node = nodes[0].node
     arguments = None if _has_variables(node) else get_argument_values(field, node, variables)
     return Step(
         name, nodes, field, prepared=prepared, project=project, arguments=arguments,

@@ -6,7 +6,7 @@ same two functions (`resolved`), so both ways give the same answer.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
@@ -14,6 +14,7 @@ from resolvers.errors import FieldPath
 from resolvers.loading import Wanted, finished
 
 METADATA = "c360.prepared"
+DIRECT = "c360.direct"
 Arguments = Mapping[str, Any]
 T = TypeVar("T")
 
@@ -39,3 +40,9 @@ class Prepared(Generic[T]):
         assert wanted is not None, "a field that cannot say what it needs has a resolver of its own"
         await finished(wanted)
         return self.read(parent, arguments, wanted)
+
+
+Direct = Callable[[Any, Arguments, FieldPath], Awaitable[Any]]
+"""(context, arguments, path) -> the value of a field of the root, for `strawberry.field(metadata={DIRECT: …})`: what its resolver
+does, without the objects that Strawberry makes for each call. Arguments are as graphql-core coerces them.
+"""

@@ -9,7 +9,7 @@ import strawberry
 from graphql import GraphQLResolveInfo
 
 from adapters.records import Activity as ActivityRecord
-from resolvers.connection import kind_of
+from resolvers.connection import name_of
 
 
 class FromRecord:
@@ -23,7 +23,7 @@ class FromRecord:
 
 
 def _id(root: strawberry.Parent[ActivityRecord]) -> strawberry.ID:
-    return strawberry.ID(f"{kind_of(root).value}:{root.source}:{root.id}")
+    return strawberry.ID(name_of(root))
 
 
 def _record_id(root: strawberry.Parent[ActivityRecord]) -> str:

@@ -8,6 +8,8 @@ from typing import Annotated
 
 import strawberry
 
+from gateway.context import Context
+from gateway.execution.prepared import DIRECT, Arguments
 from gateway.schema.common import Request
 from gateway.schema.customer import Customer, Node, of
 from gateway.schema.paging import Edge, PageInfo
@@ -20,7 +22,7 @@ from gateway.schema.review import (
 from gateway.schema.source import Source
 from resolvers.connection import page_size
 from resolvers.customer import CustomerView
-from resolvers.errors import InvalidArgument
+from resolvers.errors import FieldPath, InvalidArgument
 from resolvers.identity.chronicle import Wanted
 
 
@@ -48,24 +50,37 @@ class CustomerConnection:
         return [edge.node for edge in self.edges]
 
 
+async def _customer(context: Context, arguments: Arguments, path: FieldPath) -> Customer | None:
+    session, by = context.session, arguments["by"]
+    if by.get("id"):
+        return of(await session.customer_by_id(by["id"]))
+    if by.get("email"):
+        return of(await session.customer_by_email(by["email"], path))
+    if by.get("phone"):
+        return of(await session.customer_by_phone(by["phone"], path))
+    if by.get("source"):
+        return of(await session.customer_by_record(by["source"]["name"], by["source"]["id"], path))
+    raise InvalidArgument("by", "by must not be empty")
+
+
+async def _customers(context: Context, arguments: Arguments, _: FieldPath) -> list[Customer | None]:
+    return [of(view) for view in await context.session.customers(arguments["ids"])]
+
+
 @strawberry.type
 class Query:
-    @strawberry.field(description="One customer, or null when no source knows them.")
+    @strawberry.field(
+        description="One customer, or null when no source knows them.", metadata={DIRECT: _customer}
+    )
     async def customer(self, info: Request, by: CustomerBy) -> Customer | None:
-        session = info.context.session
-        if by.id:
-            return of(await session.customer_by_id(by.id))
-        if by.email:
-            return of(await session.customer_by_email(by.email, info.path))
-        if by.phone:
-            return of(await session.customer_by_phone(by.phone, info.path))
-        if by.source:
-            return of(await session.customer_by_record(by.source.name, by.source.id, info.path))
-        raise InvalidArgument("by", "by must not be empty")
+        return await _customer(info.context, {"by": strawberry.asdict(by)}, info.path)
 
-    @strawberry.field(description="Customers by id, in the order asked; null where an id is unknown.")
+    @strawberry.field(
+        description="Customers by id, in the order asked; null where an id is unknown.",
+        metadata={DIRECT: _customers},
+    )
     async def customers(self, info: Request, ids: list[strawberry.ID]) -> list[Customer | None]:
-        return [of(view) for view in await info.context.session.customers(ids)]
+        return await _customers(info.context, {"ids": ids}, info.path)
 
     @strawberry.field(description="Customers by name, e-mail, phone, order number or ticket number.")
     async def search(

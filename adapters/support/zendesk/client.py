@@ -440,7 +440,7 @@ def record_id(text: str) -> bool:
     return text.isascii() and text.isdecimal() and len(text) <= 19 and text[0] != "0"
 
 
-def slow_down(headers: httpx.Headers, pace: Pace) -> None:
+def slow_down(headers: Mapping[str, str], pace: Pace) -> None:
     """Pauses when the account's allowance for this minute is used up."""
     if headers.get("x-rate-limit-remaining", headers.get("ratelimit-remaining")) == "0":
         with contextlib.suppress(ValueError):

@@ -16,6 +16,7 @@ from strawberry.schema.config import StrawberryConfig
 from gateway.execution.documents import core_schema
 from gateway.execution.executor import CompiledExecutor
 from gateway.execution.plan import Plans
+from gateway.execution.prepared import Prepared
 
 
 class Odd:
@@ -70,8 +71,37 @@ class Box:
     inner: Annotated[Box, strawberry.lazy(__name__)] | None
 
 
+def _prepared(name: str) -> Prepared[Any]:
+    """A field that needs nothing from a source, but could."""
+    return Prepared(lambda parent, *_: parent.wanted and [], lambda parent, *_: getattr(parent, name))
+
+
+LATER, SOON = _prepared("later_"), _prepared("soon_")
+
+
+@strawberry.type
+class Ready:
+    must: str
+
+    @strawberry.field(metadata=LATER.metadata)
+    async def later(self, info: strawberry.Info[Any, None]) -> str:
+        return self.later_  # type: ignore[attr-defined]
+
+    @strawberry.field(metadata=SOON.metadata)
+    async def soon(self, info: strawberry.Info[Any, None]) -> str | None:
+        return self.soon_  # type: ignore[attr-defined]
+
+
 @strawberry.type
 class Query:
+    @strawberry.field
+    def ready(self, info: strawberry.Info[Any, None]) -> list[Ready | None]:
+        return info.context
+
+    @strawberry.field
+    async def all_ready(self, info: strawberry.Info[Any, None]) -> list[Ready] | None:
+        return info.context
+
     @strawberry.field
     def box(self, info: strawberry.Info[Any, None]) -> Box | None:
         return info.context
@@ -179,6 +209,30 @@ async def test_what_is_wrong_is_told_as_graphql_core_tells_it(wrong: dict[str, A
         wrong = {"tags": {"k": 1}.keys()}  # a generator could be read only once, by either
     plain, compiled, _ = await both(box(inner=box()) if not wrong else box(**{"inner": box(), **wrong}))
     assert compiled == plain
+
+
+def ready(**changed: Any) -> Any:
+    return Odd(**{"must": "m", "later_": "l", "soon_": "s", "wanted": True, **changed})
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {}, {"must": None}, {"must": ["x"]}, {"later_": None}, {"later_": ValueError("late")}, {"soon_": b"x"}, {"soon_": None},
+        {"wanted": None}, {"wanted": None, "later_": None}, {"wanted": None, "must": None}, {"must": None, "later_": None},
+    ],
+    ids=str,
+)  # fmt: skip
+@pytest.mark.parametrize("field", ["ready", "allReady"])
+@pytest.mark.filterwarnings("ignore:coroutine .* was never awaited")  # graphql-core cancels what it has not begun
+async def test_lists_of_prepared_objects(wrong: dict[str, Any], field: str) -> None:
+    people = [ready(), None, ready(**wrong), ready()]
+    for value in (people, [ready(**wrong)], [], (ready(), ready(**wrong)), None):
+        document = f"{{ {field} {{ later must soon __typename }} }}"
+        plain, compiled, plans = await both(value, document)
+        assert compiled[0] == plain[0]
+        assert compiled[1] == plain[1] or (plain[0] is None and set(compiled[1]) & set(plain[1]))
+        assert len(plans) == 1 or not value
 
 
 async def test_a_field_that_looks_further_is_left_to_graphql_core() -> None:
