@@ -4,8 +4,9 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 SPARK  := .cache/spark
+SEED   ?= 1
 
-.PHONY: install demo test lint live proof fuzz differential specs bench schema lock graphiql spark java clean help
+.PHONY: install demo test lint live proof fuzz differential specs bench latency schema lock graphiql spark java clean help
 
 help:  ## what there is
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -74,7 +75,10 @@ fuzz: install  ## 10,000 random documents
 differential: install  ## 20,000 random documents, compiled and plain: the same data, the same errors
 	@C360_DIFFERENTIAL=20000 $(BIN)/python -m pytest -q tests/property/compiled
 
-bench: install  ## measurements: the answer's time against the slowest chain of calls, CPU and memory
+bench: install  ## this gateway and its peers side by side, checked and measured on one core each (SEED=N: other data)
+	@$(BIN)/python -m bench.peers --seed $(SEED)
+
+latency: install  ## the answer's time against the slowest chain of calls, on the sandbox
 	@$(BIN)/python -m bench.latency
 
 specs: install  ## the adapters' requests and the sandbox's answers against the vendors' descriptions (Prism, from npm)

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
 import os
+import signal
 import socket
 import subprocess
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import IO
 
 START_WITHIN = 60.0
 """Seconds that a server may take until it listens."""
+_PR_SET_PDEATHSIG = 1
 _DRAIN_WITHIN = 3.0
 _PAUSE = 0.05
 _QUIET_S = 0.001
@@ -50,7 +54,7 @@ class Process:
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE if announced else self._errors,
                 stderr=self._errors,
-                preexec_fn=lambda: os.sched_setaffinity(0, {core}),  # before it makes threads of its own
+                preexec_fn=_prepare(core),
             )
         except OSError as error:
             self._errors.close()
@@ -122,14 +126,26 @@ class Process:
         self._errors.close()
 
 
+def _prepare(core: int) -> Callable[[], None]:
+    """What a process does first: it takes its core before it makes threads, and ends when this one is killed."""
+    libc = ctypes.CDLL(None)
+
+    def prepare() -> None:
+        os.sched_setaffinity(0, {core})
+        libc.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+
+    return prepare
+
+
 def cpu_s(pid: int) -> float:
-    """CPU seconds of the threads that a process has now: exact, where `stat` counts in hundredths."""
+    """CPU seconds of the threads that a process has now, exact where the kernel keeps schedstat, else in hundredths."""
+    if not Path(f"/proc/{pid}/schedstat").exists():
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
     used = 0
     for task in Path(f"/proc/{pid}/task").glob("*/schedstat"):
-        try:
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # the thread has just ended
             used += int(task.read_text().split()[0])
-        except (FileNotFoundError, ProcessLookupError):  # the thread has just ended
-            continue
     return used / 1e9
 
 

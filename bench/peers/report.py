@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,9 @@ from bench.peers.measure import CELLS, IDENTICAL, LATENCY, SLOWEST
 
 Row = Mapping[str, Any]
 
+CALLS = len(LATENCY)
+"""Upstream calls that both queries need."""
+_LOAD_TOO_BUSY = 0.85
 _ORDER = ("ours", "hive", "apollo", "mercurius", "tailcall", "plain")
 _COLUMNS = ("cpu_ms", "rps", "p50_ms", "p99_ms", "calls", "rss_mb")
 _HEADS = ("CPU-ms a request", "requests/s", "p50 ms", "p99 ms", "upstream calls", "RSS MB")
@@ -91,7 +94,12 @@ def markdown(
     parts = [
         _table(rows, spread),
         _goal_table(goals(rows, identical)),
-        *([_refusals(refused)] if refused else []),
+        *(
+            ["Not measured:\n\n" + _listed(f"{what}: {why}" for what, why in refused.items())]
+            if refused
+            else []
+        ),
+        *(["Take care:\n\n" + _listed(warned)] if (warned := notes(rows, spread)) else []),
         f"{machine}. Servers on one core, load and stub on the other; medians over the repetitions (quartiles in brackets), "
         f"percentiles over all requests. A: one customer, 835 leaves; B: 50 customers. *cold*: sources at 0 ms, 16 connections "
         f"for A and 8 for B; *latency*: sources at {'/'.join(map(str, LATENCY.values()))} ms, one connection; "
@@ -135,9 +143,27 @@ def _goal_table(found: Sequence[Goal]) -> str:
     return "\n".join(lines)
 
 
-def _refusals(refused: Mapping[str, str]) -> str:
-    lines = [f"- {what}: {' '.join(why.split())[:300]}" for what, why in refused.items()]
-    return "Not measured:\n\n" + "\n".join(lines)
+def notes(rows: Sequence[Row], spread: Sequence[Row]) -> list[str]:
+    """What makes a figure say something else than it seems to."""
+    found = [
+        f"{_name(row)}: {row['calls']:g} upstream calls instead of {CALLS}: it is not what the others are compared in"
+        for row in rows
+        if row["cell"] != "warm" and abs(row["calls"] - CALLS) > 0.01
+    ]
+    found += [
+        f"{_name(row)}: load and stub took {row['load_busy']:.0%} of their core, so they may have held the server up"
+        for row in spread
+        if row.get("load_busy", 0) > _LOAD_TOO_BUSY
+    ]
+    return found
+
+
+def _name(row: Row) -> str:
+    return f"{row['server']}, {row['query']}, {row['cell']}"
+
+
+def _listed(lines: Iterable[str]) -> str:
+    return "\n".join(f"- {' '.join(line.split())[:400]}" for line in lines)
 
 
 def machine() -> dict[str, object]:

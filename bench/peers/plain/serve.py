@@ -275,6 +275,7 @@ def create_app(stub: str) -> Starlette:
 
 async def serve(stub: str) -> None:
     with socket.create_server(("127.0.0.1", 0), backlog=1024) as listening:
+        listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # as where uvicorn opens it itself
         print(listening.getsockname()[1], flush=True)
         config = uvicorn.Config(create_app(stub), log_level="warning", access_log=False)
         await uvicorn.Server(config).serve(sockets=[listening])
