@@ -1,4 +1,4 @@
-"""How this gateway's cost grows: lists, pages, sources, connections, documents, cached customers; and whether its memory stays flat."""
+"""How this gateway's cost grows with lists, pages, sources, connections, documents and cached customers; its memory over time."""
 
 from bench.peers.ours import KEY
 

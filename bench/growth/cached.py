@@ -2,7 +2,7 @@
 
     python -m bench.growth.cached --customers 100000 --bound 10000
 
-prints one JSON object. Each measurement is a process of its own, because memory that was used once seldom goes back to the system.
+prints one JSON object. Each measurement is a process of its own: memory that was used once seldom goes back to the system.
 """
 
 from __future__ import annotations

@@ -92,7 +92,9 @@ def _judge(curve: Curve, point: Point, load: Load) -> None:
     """Raises Wrong where answers are not what they should be, or somebody was refused who should not have been."""
     others = load.asked - load.served - load.refused
     if load.errors > load.refused or others or (load.refused and not point.beyond):
-        raise Wrong(f"{curve.name} {point.x}: answered by status: {dict(load.statuses)}, {load.errors} with errors")
+        raise Wrong(
+            f"{curve.name} {point.x}: answered by status: {dict(load.statuses)}, {load.errors} with errors"
+        )
     for number, body in load.bodies.items():
         point.check(number, body)
 

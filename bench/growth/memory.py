@@ -2,8 +2,8 @@
 
     python -m bench.growth.memory [--requests 100000] [--seed 1]
 
-One customer, a list of ten, a timeline, a search, an unknown id, errors (an unknown field, a page too large, no key); each document,
-address and id again and again, 16 connections. Printed as Markdown; progress goes to stderr.
+One customer, a list of ten, a timeline, a search, an unknown id, errors (an unknown field, a page too large, no key), in turn
+over all customers, on 16 connections. Printed as Markdown; progress goes to stderr.
 """
 
 from __future__ import annotations

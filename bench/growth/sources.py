@@ -44,7 +44,9 @@ def _searched() -> AdapterType:
         plain,
         adapter="bench-searched-crm",
         lookups={KeyType.EMAIL: "exact"},
-        cannot_look_up={type_: why for type_, why in plain.cannot_look_up.items() if type_ is not KeyType.EMAIL},
+        cannot_look_up={
+            type_: why for type_, why in plain.cannot_look_up.items() if type_ is not KeyType.EMAIL
+        },
     )
 
     def build(source: str, settings: SourceSettings, transport: Transport | None) -> SearchedCrm:
