@@ -78,7 +78,7 @@ def meaning(x: str, rows: Sequence[Row], found: Line, *, log: bool) -> str:
     text = f"Log-log: CPU a request grows with the power {found.slope:.3f} ± {found.error:.3f} of the {x}; {span}."
     for row in rows:
         if row.get("beyond"):
-            refused = f", {row['refused']:,} refused" if row["refused"] else ""
+            refused = f" over all, of which {row['refused']:,} were refused" if row["refused"] else ""
             text += f" Beyond the bound, at {row['x']:,}: {row['cpu_ms']:.2f} CPU-ms{refused}."
     return text
 

@@ -122,7 +122,7 @@ def test_the_report_says_what_the_slopes_mean() -> None:
     assert "| 100 | 51.00 (45.90–56.10) |" in text
     assert "0.500 ± 0.000 CPU-ms for each of the customers, beside 1.00 CPU-ms" in text
     assert "power 0.000 ± 0.000 of the connections" in text
-    assert "at 320: 1.00 CPU-ms, 70 refused" in text
+    assert "at 320: 1.00 CPU-ms over all, of which 70 were refused" in text
     assert "1,000 bytes an entry" in text
     assert "of 1,000,000 customers 100,000 stay" in text
     assert text.endswith("A machine.\n")
