@@ -18,7 +18,7 @@ from adapters.records import Activity, Comment, EmailEvent, Message, Order, Reco
 from resolvers.errors import InvalidArgument
 
 DEFAULT_FIRST = 20
-MAX_FIRST = 100
+MAX_FIRST = 250
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _KINDS: dict[type[Activity], RecordKind] = {

@@ -92,6 +92,7 @@ NEST = "a {" * 20 + "b" + "}" * 20
         ("{" + " ".join(f"x{n}: b" for n in range(101)) + "}", "max_aliases"),
         ("{" + "b " * 400 + "}", "repeated_fields"),
         ("{ a(first: 100) { a(first: 100) { a(first: 100) { b c } } } }", "max_cost"),
+        ("{ a(first: 250) { a(first: 250) { b c } } }", "max_cost"),
         ("{ a(first: " + "9" * 4000 + ") { b } }", "max_cost"),
         ("{ ...f0 } " + " ".join(f"fragment f{n} on Query {{ ...f{n + 1} }}" for n in range(600))
          + " fragment f600 on Query { b }", "max_depth"),

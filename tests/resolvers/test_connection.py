@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from adapters.base import Page, Window
 from adapters.kit.paging import cut
 from adapters.records import Activity
-from resolvers.connection import kind_of, merge_pages, page_size, place_of, read_cursor
+from resolvers.connection import MAX_FIRST, kind_of, merge_pages, page_size, place_of, read_cursor
 from resolvers.errors import InvalidArgument
 from tests.resolvers.people import START, message, order, ticket
 
@@ -79,10 +79,14 @@ def test_no_text_breaks_the_cursor_reader(cursor: str) -> None:
         read_cursor(cursor)
 
 
-@pytest.mark.parametrize("first", [0, -1, 101, 10**9])
+@pytest.mark.parametrize("first", [0, -1, MAX_FIRST + 1, 10**9])
 def test_page_sizes_are_bounded(first: int) -> None:
     with pytest.raises(InvalidArgument):
         page_size(first)
+
+
+def test_the_largest_page_is_allowed() -> None:
+    assert page_size(MAX_FIRST) == MAX_FIRST == 250
 
 
 def test_microseconds_survive_the_cursor() -> None:

@@ -293,6 +293,14 @@ def expected(server: ZendeskServer, owner: int) -> list[str]:
     return [str(t["id"]) for t in sorted(mine, key=lambda t: (t["created_at"], str(t["id"])), reverse=True)]
 
 
+async def test_a_window_larger_than_the_vendors_page(adapter: ZendeskAdapter, server: ZendeskServer) -> None:
+    """The gateway asks for 250 at most; a search gives 100."""
+    add_tickets(server, 9007, 300)
+    window = Window(limit=250)
+    page = (await adapter.page(RecordKind.TICKET, [Owner(ref="9007")], window, NONE, call()))["9007"]
+    assert [t.id for t in page.records] == expected(server, 9007)[:250] and page.has_more
+
+
 async def test_one_busy_owner_costs_the_others_one_page(
     adapter: ZendeskAdapter, server: ZendeskServer
 ) -> None:

@@ -43,6 +43,11 @@ class Stock:
         many = [replace(line, id=f"gid://shopify/LineItem/{n}", sku=f"S{n}") for n in range(1, lines + 1)]
         return self._order(customer, "66001", NOW - 1, many)
 
+    def many_orders(self, customer: ShopCustomer, count: int) -> None:
+        """So many orders more, older than all others."""
+        for index in range(count):
+            self._order(customer, f"880{index:04}", NOW - 20_000 - index)
+
     def _named(self, given: str) -> ShopCustomer:
         return next(customer for customer in self.world.customers if customer.given == given)
 

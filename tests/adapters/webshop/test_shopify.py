@@ -170,6 +170,17 @@ async def test_both_ways_of_paging_give_the_same(adapter: Adapter, shop: Shop, c
         assert alone == together[id_]
 
 
+async def test_the_largest_window_takes_more_than_the_vendors_page(call: Calls) -> None:
+    """The gateway asks for 250 at most, which is the vendor's page: whether there are more is on the next."""
+    stock = Stock()
+    buyer = stock.buyers[0]
+    stock.many_orders(buyer, 260)
+    adapter = SHOPIFY.build("shop", settings(), Shop(stock))
+    (page,) = (await _page(adapter, [number(buyer.id)], 250, NONE, call)).values()
+    await adapter.aclose()
+    assert tuple(order.id for order in page.records) == stock.orders(buyer)[:250] and page.has_more
+
+
 async def test_all_lines_of_a_long_order(call: Calls) -> None:
     stock = Stock()
     order = stock.long_order(stock.buyers[0])

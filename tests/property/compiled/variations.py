@@ -30,7 +30,7 @@ from graphql import (
 )
 
 FLAGS = {"on": True, "off": False}
-_SIZES = ("1", "2", "3", "20", "100", "null", "0", "101", "$size")
+_SIZES = ("1", "2", "3", "20", "100", "250", "null", "0", "251", "$size")
 
 
 def varied(
