@@ -15,33 +15,31 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from bench.growth.place import say
 from bench.peers import data
+from bench.peers.ours.sources import Contact, profile_of
 from bench.peers.servers import ROOT
 from gateway.settings import Cache as CacheSettings
-from resolvers.cache import Cache, open_cache
+from resolvers.caching.asks import ReadAsk
+from resolvers.caching.local import Entry, Store
 
 COUNTS = (1000, 10_000, 100_000, 1_000_000)
 SHIPPED = int(CacheSettings().max_entries)
 BOUNDS = (SHIPPED, 10 * SHIPPED)
-BATCH = 100
 TTL = 3600.0
 WITHIN = 600.0
 """Seconds that one measurement may take."""
 
 
-def target(bound: int) -> Cache:
-    """The store that is measured: what `cache.url = "memory://"` opens."""
-    return open_cache("memory://", max_entries=bound)
-
-
-def _batches(customers: int) -> Iterator[list[str]]:
-    for start in range(0, customers, BATCH):
-        yield [f"profile:crm:p{n:08}" for n in range(start, min(start + BATCH, customers))]
+def target(bound: int) -> Store:
+    """The store that is measured: the process's layer of the source cache, here bounded by entries alone."""
+    return Store(max_entries=bound, max_bytes=10**12)
 
 
 def _rss() -> int:
@@ -49,19 +47,25 @@ def _rss() -> int:
 
 
 async def measured(customers: int, bound: int) -> dict[str, Any]:
-    """Keeps so many customers, one batch after the other, and asks for all of them again."""
-    cache = target(bound)
+    """Keeps the profiles of so many customers, one after the other, and asks for all of them again."""
+    store, ask, now = target(bound), ReadAsk(source="crm", kind="profile"), time.time()
     payload = json.dumps(data.person(1, 1).contact).encode()
-    before, rss, kept = time.process_time(), _rss(), 0
-    for keys in _batches(customers):
-        await cache.set({key: key.encode() + payload for key in keys}, TTL)
-        await asyncio.sleep(0)
-    put, grown = time.process_time() - before, _rss() - rss
+    decode = msgspec.json.Decoder(Contact).decode
+    before, rss, kept, making = time.process_time(), _rss(), 0, 0.0
+    for number in range(customers):
+        began = time.process_time()
+        profile = profile_of("crm", decode(payload))  # objects of its own for each, as sources give them
+        making += time.process_time() - began
+        item = f"p{number:08}"
+        tags = ask.tags(item, profile)
+        entry = Entry(value=profile, at=now, until=now + TTL, tags=tags, size=ask.size(profile))
+        store.put(ask.ident(item), entry)
+    put, grown = time.process_time() - before - making, _rss() - rss
     before = time.process_time()
-    for keys in _batches(customers):
-        kept += sum(value is not None for value in await cache.get(keys))
+    for number in range(customers):
+        kept += store.get(ask.ident(f"p{number:08}")) is not None
     got = time.process_time() - before
-    await cache.aclose()
+    store.close()
     return {
         "x": customers,
         "bound": bound,

@@ -159,6 +159,27 @@ class _Source:
         await self._http.aclose()
 
 
+def profile_of(source: str, contact: Contact) -> Profile:
+    """The canonical record of a person."""
+    return Profile(
+        source=source,
+        id=contact.id,
+        given_name=contact.given_name,
+        family_name=contact.family_name,
+        birth_date=contact.birth_date,
+        language=contact.language,
+        emails=tuple(EmailAddress(value=e.value, label=e.label, primary=e.primary) for e in contact.email_addresses),
+        phones=tuple(PhoneNumber(value=p.value, label=p.label, primary=p.primary) for p in contact.phone_numbers),
+        addresses=tuple(
+            Address(
+                label=a.label, name=a.name, street=a.street, postcode=a.postcode, city=a.city, country=a.country,
+                primary=a.primary,
+            )
+            for a in contact.addresses
+        ),
+    )  # fmt: skip
+
+
 class Crm(_Source):
     """People."""
 
@@ -169,27 +190,8 @@ class Crm(_Source):
             contacts = await self._http.call(
                 "contacts", "GET", "/crm/contacts", list[Contact], call, params=asked
             )
-            found |= {contact.id: self._profile(contact) for contact in contacts}
+            found |= {contact.id: profile_of(self.name, contact) for contact in contacts}
         return found
-
-    def _profile(self, contact: Contact) -> Profile:
-        return Profile(
-            source=self.name,
-            id=contact.id,
-            given_name=contact.given_name,
-            family_name=contact.family_name,
-            birth_date=contact.birth_date,
-            language=contact.language,
-            emails=tuple(EmailAddress(value=e.value, label=e.label, primary=e.primary) for e in contact.email_addresses),
-            phones=tuple(PhoneNumber(value=p.value, label=p.label, primary=p.primary) for p in contact.phone_numbers),
-            addresses=tuple(
-                Address(
-                    label=a.label, name=a.name, street=a.street, postcode=a.postcode, city=a.city, country=a.country,
-                    primary=a.primary,
-                )
-                for a in contact.addresses
-            ),
-        )  # fmt: skip
 
 
 class _Feeds(_Source):
