@@ -253,7 +253,7 @@ def _endpoint(
     metrics: Metrics,
     tags: Tags,
 ) -> GraphQLEndpoint:
-    documents = Documents(core_schema(schema), settings.limits)
+    documents = Documents(core_schema(schema), settings.limits, max_entries=settings.documents.kept)
     answers, flights = Answers(settings.answers), Flights[tuple[Reply, str]]()
 
     def drop(dropped: frozenset[str] | None) -> None:

@@ -22,6 +22,13 @@ class Documents(Section):
         description="Whether clients may register documents by hash (automatic persisted queries).",
     )
 
+    kept: int = Field(
+        default=500,
+        ge=1,
+        le=100_000,
+        description="Documents that are kept parsed and compiled, beside the trusted ones; a large one takes 0.1 MB.",
+    )
+
     @model_validator(mode="after")
     def _something_to_run(self) -> Documents:
         if self.only and self.manifest is None:

@@ -13,6 +13,7 @@ from bench.peers import data
 from bench.peers.answers import Wrong, customers, difference
 from bench.peers.install import HERE
 from bench.peers.load import request
+from gateway.settings_documents import Documents as DocumentSettings
 
 A = (HERE / "queries" / "A.graphql").read_text()
 B = (HERE / "queries" / "B.graphql").read_text()
@@ -24,8 +25,8 @@ ORDERS = """query Orders($id: ID!, $first: Int!) {
     }
   }
 }"""
-KEPT_DOCUMENTS = 1000
-"""What the gateway keeps of documents (`gateway/execution/documents.py`)."""
+KEPT_DOCUMENTS = int(DocumentSettings().kept)
+"""What the gateway keeps of documents, as it is shipped."""
 IN_FLIGHT = 256
 """`server.max_in_flight`, as it is shipped."""
 USUAL = Spec()
@@ -181,7 +182,7 @@ def concurrency(asked: Asked) -> Curve:
     return Curve(name="concurrency", title="Connections at once", x="connections", points=points, log=True)
 
 
-def documents(asked: Asked, counts: Sequence[int] = (1, 10, 100, 1000, 2000, 10_000)) -> Curve:
+def documents(asked: Asked, counts: Sequence[int] = (1, 10, 100, 500, 2000, 10_000)) -> Curve:
     """Query A under another alias in each document, one after the other; each point has a server of its own, for its memory."""
     count = len(asked.names)
 

@@ -256,6 +256,19 @@ def test_nobody_gets_what_only_looks_like_theirs(proof: Proof) -> None:
         assert messages.isdisjoint(mail.message_id for mail in (*strangers, *family))
 
 
+def test_a_second_question_within_the_fresh_life_asks_no_source(proof: Proof) -> None:
+    by = {"id": proof.id_of("jane")}
+    now, calls = _counted(proof, lambda: proof.gateway.ask(questions.CUSTOMER, by=by))
+    assert calls
+    again, none = _counted(proof, lambda: proof.gateway.ask(questions.KEPT, by=by))
+    assert none == {}
+    customer = again.whole["customer"]
+    proof.tally.compare(timeless(now.whole["customer"]), timeless(customer))
+    assert {s["state"] for s in customer["sources"]} == {"FRESH"}
+    assert customer["sources"] == now.whole["customer"]["sources"], "fetched when it was fetched"
+
+
+
 def test_many_customers_answer_like_each_alone_and_cost_no_more(proof: Proof) -> None:
     ids = [proof.id_of(key) for key in PEOPLE]
     alone = [proof.gateway.ask(questions.BRIEF, by={"id": each}).whole["customer"] for each in ids]
@@ -376,7 +389,7 @@ def test_a_shared_key_does_not_become_the_first_ones(proof: Proof, other: Gatewa
 def test_the_settings_decide_which_source_is_trusted(proof: Proof, other: Gateway) -> None:
     asked = """
     query($email: String!) {
-      customer(by: { email: $email }) {
+      customer(maxStaleness: 0, by: { email: $email }) {
         displayName phoneNumbers { value source alsoIn }
         provenance(fields: ["displayName"]) { value source rule agreeing conflicts { value source } }
       }

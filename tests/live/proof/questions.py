@@ -1,4 +1,4 @@
-"""The questions of the live proof, in GraphQL."""
+"""The questions of the live proof, in GraphQL: asked of the sources now (`maxStaleness: 0`), whatever is kept of them."""
 
 from __future__ import annotations
 
@@ -50,8 +50,10 @@ fragment Whole on Customer {
 }
 """
 
-CUSTOMER = "query Customer($by: CustomerBy!) { customer(by: $by) { ...Whole } }" + _FIELDS
+CUSTOMER = "query Customer($by: CustomerBy!) { customer(maxStaleness: 0, by: $by) { ...Whole } }" + _FIELDS
 """Everything there is to know about one customer."""
+KEPT = CUSTOMER.replace("maxStaleness: 0, ", "")
+"""The same, of whatever age is usual."""
 
 _BRIEF = """
 fragment Brief on Customer {
@@ -69,21 +71,21 @@ _BRIEF_FIELDS = (
     + _FIELDS[_FIELDS.index("fragment Mailed") : _FIELDS.index("fragment Whole")]
 )
 
-BRIEF = "query Brief($by: CustomerBy!) { customer(by: $by) { ...Brief } }" + _BRIEF + _BRIEF_FIELDS
-MANY = "query Many($ids: [ID!]!) { customers(ids: $ids) { ...Brief } }" + _BRIEF + _BRIEF_FIELDS
+BRIEF = "query Brief($by: CustomerBy!) { customer(maxStaleness: 0, by: $by) { ...Brief } }" + _BRIEF + _BRIEF_FIELDS
+MANY = "query Many($ids: [ID!]!) { customers(maxStaleness: 0, ids: $ids) { ...Brief } }" + _BRIEF + _BRIEF_FIELDS
 """The same fields of one customer and of many, with pages small enough for many."""
 
-WHO = "query Who($by: CustomerBy!) { customer(by: $by) { id } }"
+WHO = "query Who($by: CustomerBy!) { customer(maxStaleness: 0, by: $by) { id } }"
 SEARCH = """
 query Search($text: String!) {
-  search(text: $text) {
+  search(maxStaleness: 0, text: $text) {
     nodes { id displayName identity { members { source recordId } } } pageInfo { hasNextPage }
   }
 }
 """
 TIMELINE = """
 query Timeline($id: ID!, $first: Int, $after: String) {
-  customer(by: { id: $id }) {
+  customer(maxStaleness: 0, by: { id: $id }) {
     timeline(first: $first, after: $after) {
       edges { cursor node { __typename id at source recordId } }
       pageInfo { hasNextPage hasPreviousPage startCursor endCursor } missing
@@ -93,7 +95,7 @@ query Timeline($id: ID!, $first: Int, $after: String) {
 """
 THREAD = """
 query Thread($id: ID!, $first: Int, $after: String) {
-  customer(by: { id: $id }) {
+  customer(maxStaleness: 0, by: { id: $id }) {
     tickets(first: 10) {
       nodes {
         recordId
@@ -110,17 +112,17 @@ SOURCES = "{ sources { name kind adapter health { ok code } } }"
 _REFERENCES = "a { source recordId } b { source recordId }"
 RESOLVED = """
 query Resolved($by: CustomerBy!) {
-  customer(by: $by) { id redirectedFrom identity { members { source recordId } } }
+  customer(maxStaleness: 0, by: $by) { id redirectedFrom identity { members { source recordId } } }
 }
 """
 BELIEVED = """
 query Believed($id: ID!, $at: DateTime!) {
-  customer(by: { id: $id }) { identity(asOf: $at) { members { source recordId } } }
+  customer(maxStaleness: 0, by: { id: $id }) { identity(asOf: $at) { members { source recordId } } }
 }
 """
 WHY = f"""
 query Why($id: ID!, $a: RecordInput!, $b: RecordInput!) {{
-  customer(by: {{ id: $id }}) {{
+  customer(maxStaleness: 0, by: {{ id: $id }}) {{
     identity {{
       why(a: $a, b: $b) {{
         {_REFERENCES} verdict rule confidence weight contributions {{ field agreement weight }} actor reason at
@@ -132,7 +134,7 @@ query Why($id: ID!, $a: RecordInput!, $b: RecordInput!) {{
 _EVENT = "id kind actor reason at undoes"
 HISTORY = f"""
 query History($id: ID!) {{
-  customer(by: {{ id: $id }}) {{
+  customer(maxStaleness: 0, by: {{ id: $id }}) {{
     identity {{ history {{ event {{ {_EVENT} }} undoneBy edges {{ {_REFERENCES} verdict rule }} }} }}
   }}
 }}
