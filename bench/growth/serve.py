@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import asyncio
 from typing import Any
 from urllib.parse import urlsplit
 
 from bench.growth.sources import ALL, adapters_of
 from bench.peers.ours import KEY, SECRET
-from gateway import telemetry
+from gateway import serving, telemetry
 from gateway.commands.serve import running
 from gateway.serving import stop_signals
 from gateway.settings import Settings, SettingsError, validate
@@ -49,7 +48,7 @@ def main() -> None:
     parser.add_argument("--sources", type=int, default=4)
     parser.add_argument("--searched", action="store_true", help="the CRM can be asked for e-mail addresses")
     options = parser.parse_args()
-    asyncio.run(serve(settings(options.map, options.stub, options.sources, searched=options.searched)))
+    serving.run(serve(settings(options.map, options.stub, options.sources, searched=options.searched)))
 
 
 if __name__ == "__main__":
