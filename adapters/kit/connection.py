@@ -53,6 +53,7 @@ class Connection(asyncio.Protocol):
         finally:
             self._waiter = None
             self._timer.cancel()
+            self._incoming.close()
             if not self.reusable:
                 self.abort()
                 if waiter.done() and not waiter.cancelled():

@@ -67,6 +67,10 @@ class Incoming:
         assert self._body is not None
         return Answer(self._status, Headers(self._headers), self._body.finish())
 
+    def close(self) -> None:
+        """Lets go of the parser, which refers back: the body would stay until the garbage collector comes."""
+        del self._parser
+
     # --- what the parser calls ---------------------------------------------------------------------------------------
 
     def on_message_begin(self) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import gzip
 import random
 import socket
@@ -304,3 +305,26 @@ async def test_a_broken_connection_is_not_logged(
     for _ in range(10):
         assert await failure(client) is SourceUnavailable
     assert not caplog.records
+
+
+async def test_an_answer_leaves_no_cycle_behind(server: LoopbackServer, make: Make) -> None:
+    async def behave(asked: Asked, writer: asyncio.StreamWriter) -> None:
+        writer.write(own(asked))
+        await writer.drain()
+
+    server.behave = behave
+    client = make()
+    await get(client, "0")
+    gc.collect()
+    gc.disable()
+    try:
+        for id in ("1", "2", "3"):
+            assert await get(client, id) == id
+        gc.set_debug(gc.DEBUG_SAVEALL)
+        gc.collect()
+        left = {type(o).__name__ for o in gc.garbage}
+        assert not left & {"Incoming", "HttpResponseParser", "Body", "Answer", "Request"}
+    finally:
+        gc.set_debug(0)
+        gc.garbage.clear()
+        gc.enable()
