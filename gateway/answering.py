@@ -6,6 +6,7 @@ import gzip
 import json
 import re
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -47,7 +48,8 @@ def encoded(body: Mapping[str, Any]) -> bytes:
         return orjson.dumps(body)
     except TypeError:
         # half a surrogate pair in a vendor's text, or a whole number beyond 64 bits: the plain encoder escapes it
-        return json.dumps(body, ensure_ascii=True, separators=(",", ":")).encode("ascii")
+        text = json.dumps(body, ensure_ascii=True, separators=(",", ":"), default=datetime.isoformat)
+        return text.encode("ascii")
 
 
 async def send_reply(send: Send, incoming: Incoming, given: Reply) -> None:

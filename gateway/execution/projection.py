@@ -9,7 +9,7 @@ same value again, so results and errors are its own in every case where somethin
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from types import SimpleNamespace
 from typing import Any
@@ -105,7 +105,7 @@ class _Writer:
 
     def function(self, body: str) -> Projection:
         source = "\n".join((*self._functions, f"def projection(v):\n return {body}"))
-        scope = dict(self._bound)
+        scope = {"UTC": UTC, **self._bound}
         exec(compile(source, "<projection>", "exec"), scope)  # noqa: S102
         found: Projection = scope["projection"]
         return found
@@ -221,11 +221,15 @@ _QUICK: Mapping[str, tuple[GraphQLLeafType, str]] = {
 """What a built-in scalar gives back as it is."""
 
 _WRITTEN: Mapping[int, tuple[type, str]] = {
-    id(base_scalars.DateTimeDefinition): (datetime, "{name}.isoformat()"),
+    # in UTC, orjson writes it itself, and the same
+    id(base_scalars.DateTimeDefinition): (
+        datetime,
+        "({name} if {name}.tzinfo is UTC else {name}.isoformat())",
+    ),
     id(base_scalars.DateDefinition): (date, "{name}.isoformat()"),
     id(base_scalars.DecimalDefinition): (Decimal, "{name}.__str__()"),
 }
-"""What Strawberry's own scalars make of a value of their class."""
+"""What Strawberry's own scalars make of a value of their class. `UTC` is bound in every function."""
 
 _SCALARS = frozenset({datetime, date, Decimal, str, int, float, bool})
 

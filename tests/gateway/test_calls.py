@@ -72,7 +72,9 @@ async def test_fifty_customers_need_batches_not_fifty_times_as_many(tmp_path: Pa
         ids = await known_customers(client, 50)
         members = await members_of(client, ids)
         counts.clear()
-        await ask(client, (QUERIES / "customers.graphql").read_text(), ids=ids)
+        document = (QUERIES / "customers.graphql").read_text()
+        # whatever is kept from looking them up
+        await ask(client, document.replace("(ids: $ids)", "(ids: $ids, maxStaleness: 0)"), ids=ids)
     assert counts["hubspot"] == 3, "a batch holds 100 contacts"
     assert counts["zendesk"] == 2, "a batch holds 100 users, a search 100 requesters"
     assert counts["mailchimp"] == 2 * members["email"], "Mailchimp reads one member a call"

@@ -8,6 +8,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+import orjson
 import pytest
 import pytest_asyncio
 
@@ -57,7 +58,7 @@ class World:
         await session.aclose()
         assert result.data is not None, result.errors
         found: dict[str, Any] = {
-            **result.data["customer"],
+            **orjson.loads(orjson.dumps(result.data))["customer"],
             "keep": session.fresh_for(),
             "errors": session.errors,
         }

@@ -268,7 +268,6 @@ def test_a_second_question_within_the_fresh_life_asks_no_source(proof: Proof) ->
     assert customer["sources"] == now.whole["customer"]["sources"], "fetched when it was fetched"
 
 
-
 def test_many_customers_answer_like_each_alone_and_cost_no_more(proof: Proof) -> None:
     ids = [proof.id_of(key) for key in PEOPLE]
     alone = [proof.gateway.ask(questions.BRIEF, by={"id": each}).whole["customer"] for each in ids]

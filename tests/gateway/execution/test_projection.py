@@ -8,6 +8,7 @@ from decimal import Decimal
 from enum import Enum
 from typing import Annotated, Any
 
+import orjson
 import pytest
 import strawberry
 from graphql import ExecutionResult, execute, parse
@@ -156,7 +157,7 @@ async def both(value: Any, document: str = FULL) -> tuple[Any, Any, Plans]:
             (repr((e.path, e.message, e.locations, type(e.original_error))) for e in answer.errors or ()),
             key=str,
         )
-        answers.append((answer.data, errors))
+        answers.append((orjson.loads(orjson.dumps(answer.data)), errors))
     return answers[0], answers[1], plans
 
 

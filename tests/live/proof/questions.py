@@ -71,8 +71,14 @@ _BRIEF_FIELDS = (
     + _FIELDS[_FIELDS.index("fragment Mailed") : _FIELDS.index("fragment Whole")]
 )
 
-BRIEF = "query Brief($by: CustomerBy!) { customer(maxStaleness: 0, by: $by) { ...Brief } }" + _BRIEF + _BRIEF_FIELDS
-MANY = "query Many($ids: [ID!]!) { customers(maxStaleness: 0, ids: $ids) { ...Brief } }" + _BRIEF + _BRIEF_FIELDS
+BRIEF = (
+    "query Brief($by: CustomerBy!) { customer(maxStaleness: 0, by: $by) { ...Brief } }"
+    + _BRIEF
+    + _BRIEF_FIELDS
+)
+MANY = (
+    "query Many($ids: [ID!]!) { customers(maxStaleness: 0, ids: $ids) { ...Brief } }" + _BRIEF + _BRIEF_FIELDS
+)
 """The same fields of one customer and of many, with pages small enough for many."""
 
 WHO = "query Who($by: CustomerBy!) { customer(maxStaleness: 0, by: $by) { id } }"
