@@ -17,6 +17,7 @@ from sqlalchemy import (
     ARRAY,
     Boolean,
     ColumnClause,
+    Float,
     Integer,
     LargeBinary,
     SmallInteger,
@@ -37,8 +38,6 @@ from resolvers.identity.queries import Query
 from resolvers.identity.tables import (
     STEWARD_LABEL,
     CustomerId,
-    CustomerRow,
-    EventRow,
     MemberRow,
     UtcTime,
 )
@@ -97,22 +96,24 @@ def is_id(text: str) -> bool:
     return _ID.fullmatch(text) is not None
 
 
+_CUSTOMERS = Query(
+    "SELECT c.id, c.merged_into, m.source, m.record_id, m.confidence, e.at FROM customer c"
+    " LEFT JOIN member m ON m.customer_id = coalesce(c.merged_into, c.id)"
+    " LEFT JOIN event e ON e.id = m.event_id WHERE c.id {ids}",
+    (
+        column("id", CustomerId), column("merged_into", CustomerId), column("source", SmallInteger),
+        column("record_id", String), column("confidence", Float), column("at", UtcTime),
+    ),
+    many={"ids": CustomerId()},
+)  # fmt: skip
+
+
 def customers(tx: Tx, ids: Iterable[str]) -> dict[str, StoredCustomer]:
     """By asked id; unknown ids are missing."""
     current: dict[str, str] = {}
     members: dict[str, set[Member]] = defaultdict(set)
-    now = func.coalesce(CustomerRow.merged_into, CustomerRow.id)
     for some in chunks(sorted({i for i in ids if is_id(i)})):
-        query = (
-            select(
-                CustomerRow.id, CustomerRow.merged_into,
-                MemberRow.source, MemberRow.record_id, MemberRow.confidence, EventRow.at,
-            )
-            .outerjoin(MemberRow, MemberRow.customer_id == now)
-            .outerjoin(EventRow, EventRow.id == MemberRow.event_id)
-            .where(tx.among(CustomerRow.id, some))
-        )  # fmt: skip
-        for row in tx.connection.execute(query):
+        for row in tx.rows(_CUSTOMERS, {"ids": some}):
             current[row.id] = row.merged_into or row.id
             if row.source is not None:
                 source, record_id = tx.ref(row)
