@@ -44,7 +44,7 @@ class Cache(Section):
     )
     max_entries: int = Field(default=10_000, ge=1, description="Entries that a process keeps at most.")
     max_memory_mb: float = Field(
-        default=16.0, gt=0, le=65_536, description="Megabytes that the entries of a process may take, about."
+        default=12.0, gt=0, le=65_536, description="Megabytes that the entries of a process may take, about."
     )
     ttl: float = Field(
         default=30.0,
