@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from resolvers.caching.asks import Ident
 from resolvers.caching.local import OVERHEAD, Entry, Store
@@ -14,6 +17,8 @@ from resolvers.identity.members import StoredCustomer
 if TYPE_CHECKING:
     from resolvers.caching.shared import Shared  # needs optional packages
 
+TRUSTED = 3600.0
+"""Seconds that a customer is remembered at most, however little changes."""
 _KIND = "customer"
 _MEMBER_BYTES = 400
 """Estimated bytes of a member."""
@@ -39,10 +44,17 @@ class Customers:
         self.tags = tags or Tags()
         self._ttl, self._shared, self._clock = ttl, shared, clock
         self._store = Store(max_entries=max_entries, max_bytes=max_entries * _EACH, clock=clock)
+        self._version: int | None = None
+        self._changed_at = math.inf
         self.tags.subscribe(self._dropped)
 
-    async def get(self, ids: Sequence[str], read: Read) -> Mapping[str, StoredCustomer]:
-        """The customers with these ids; `read` is asked for those that are not remembered. Unknown ids are missing."""
+    async def get(
+        self, ids: Sequence[str], read: Read, version: Callable[[], int | None] = lambda: None
+    ) -> Mapping[str, StoredCustomer]:
+        """The customers with these ids; `read` is asked for those that are not remembered. Unknown ids are missing.
+
+        Where `version` says that nothing at all was written since they were read, customers are remembered for longer.
+        """
         if not self._ttl:
             return await read(ids)
         now = self._clock()
@@ -50,7 +62,7 @@ class Customers:
         missing: list[str] = []
         for i in ids:
             entry = self._store.get(i)
-            if entry is None or now >= entry.until:
+            if entry is None or not self._holds(entry, version, now):
                 missing.append(i)
             else:
                 found[i] = entry.value
@@ -58,6 +70,20 @@ class Customers:
             with self.tags.watching() as watch:
                 found.update(await self._missing(missing, read, watch, now))
         return found
+
+    def _holds(self, entry: Entry, version: Callable[[], int | None], now: float) -> bool:
+        if now >= entry.until:
+            return False
+        return now < entry.at + self._ttl or entry.at >= self._unchanged_since(version, now)
+
+    def _unchanged_since(self, version: Callable[[], int | None], now: float) -> float:
+        """From when on nothing was written: what was read later is as it was."""
+        current = version()
+        if current is None:
+            return math.inf
+        if current != self._version:
+            self._version, self._changed_at = current, now
+        return self._changed_at
 
     def close(self) -> None:
         """Forgets everything."""
@@ -73,7 +99,12 @@ class Customers:
             fresh = {i: self._entry(i, customer, now) for i, customer in stored.items()}
             self._keep(fresh, watch)
             if self._shared is not None:
-                kept = {_ident(i): e for i, e in fresh.items() if not watch.saw(e.tags)}
+                # replicas may have databases of their own, so there it lives for its usual time
+                kept = {
+                    _ident(i): msgspec.structs.replace(e, until=now + self._ttl)
+                    for i, e in fresh.items()
+                    if not watch.saw(e.tags)
+                }
                 await self._shared.put(kept, _KIND, mark)
             entries.update(fresh)
         return {i: entry.value for i, entry in entries.items()}
@@ -93,7 +124,7 @@ class Customers:
         return Entry(
             value=customer,
             at=now,
-            until=now + self._ttl,
+            until=now + max(self._ttl, TRUSTED),
             tags=tuple({of_customer(asked), of_customer(customer.id)}),
             size=OVERHEAD + _MEMBER_BYTES * len(customer.members),
         )

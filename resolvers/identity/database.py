@@ -116,6 +116,10 @@ class Database:
         async with self.engine.connect() as connection:
             await connection.execute(text("SELECT 1"))
 
+    def version(self) -> int | None:
+        """A number that differs after every commit of anybody's; None where that cannot be told without asking a server."""
+        return self._threads.version() if self._threads is not None else None
+
     async def aclose(self) -> None:
         await self.engine.dispose()
         await greenlet_spawn(self._direct.dispose)

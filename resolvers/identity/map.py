@@ -56,7 +56,7 @@ class IdentityMap:
 
     async def customers(self, ids: Sequence[str]) -> Mapping[str, StoredCustomer]:
         """Customers by id, also by ids that were merged away; unknown ids are missing."""
-        return await self.remembered.get(ids, self.store.customers)
+        return await self.remembered.get(ids, self.store.customers, self.store.version)
 
     async def by_key(self, key: MatchKey, loader: Loader, path: FieldPath | None = None) -> tuple[str, ...]:
         """The customers that carry a key: none, the one, or several when it is shared."""

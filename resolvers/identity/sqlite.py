@@ -36,6 +36,7 @@ class Threads:
         self._readers = ThreadPoolExecutor(_READERS, "identity-read")
         self._keeper = ThreadPoolExecutor(1, "identity-keep")
         self._keeping: Future[None] | None = None
+        self._watching: Any = None
         self._writes = 0
 
     async def read(self, work: Callable[[Connection], T], *, begin: bool) -> T:
@@ -44,6 +45,16 @@ class Threads:
 
     async def write(self, work: Callable[[Connection], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._writer, self._write, work)
+
+    def version(self) -> int:
+        """Another number whenever anybody, in whatever process, has committed in between. It reads shared memory, not the disk,
+        so it is asked in the caller's own thread.
+        """
+        if self._watching is None:
+            pooled = self.engine.raw_connection()
+            self._watching = pooled.driver_connection
+            pooled.detach()
+        return int(self._watching.execute("PRAGMA data_version").fetchone()[0])
 
     def _read(self, work: Callable[[Connection], T], begin: bool) -> T:
         with self.engine.connect() as connection:
@@ -69,6 +80,8 @@ class Threads:
         self._writer.shutdown()
         self._readers.shutdown()
         self._keeper.shutdown()
+        if self._watching is not None:
+            self._watching.close()
         self.engine.dispose()
 
 

@@ -50,6 +50,10 @@ class IdentityStore:
     async def aclose(self) -> None:
         await self._database.aclose()
 
+    def version(self) -> int | None:
+        """See `Database.version`."""
+        return self._database.version()
+
     async def customers(self, ids: Sequence[str]) -> Mapping[str, StoredCustomer]:
         """Customers by asked id; unknown ids are missing. An id that was merged answers with what it is now."""
         return await self._database.look(lambda tx: lookup.customers(tx, ids))
