@@ -7,6 +7,7 @@ import time
 from collections import defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from datetime import datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlencode
 
@@ -174,9 +175,7 @@ class RequestTrackerAdapter:
         if key_type not in finders:
             raise SourceRejected(self.name, "find", f"cannot look up by {key_type.value}")
         return [
-            lambda piece=piece, find=find: find(piece, call)  # type: ignore[misc]
-            for size, find in finders[key_type]
-            for piece in chunks(keys, size)
+            partial(find, piece, call) for size, find in finders[key_type] for piece in chunks(keys, size)
         ]
 
     async def _find_by_email(self, keys: Sequence[MatchKey], call: Call) -> _Matches:

@@ -7,6 +7,7 @@ import time
 from collections import defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from adapters.base import (
@@ -143,9 +144,9 @@ class ZendeskAdapter:
     ) -> list[Callable[[], Awaitable[dict[MatchKey, Found]]]]:
         if key_type in (KeyType.EMAIL, KeyType.PHONE):
             pieces = search.batches(keys, self._settings.default_country, BATCH)
-            return [lambda piece=piece: self._find_by_terms(piece, call) for piece in pieces]  # type: ignore[misc]
+            return [partial(self._find_by_terms, piece, call) for piece in pieces]
         if key_type is KeyType.NAME:
-            return [lambda key=key: self._find_by_name(key, call) for key in keys]  # type: ignore[misc]
+            return [partial(self._find_by_name, key, call) for key in keys]
         if key_type is KeyType.TICKET_NUMBER:
             return [lambda: self._find_by_ticket(keys, call)]
         if key_type is KeyType.CUSTOMER_NUMBER:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any, Generic, TypeVar
@@ -194,7 +195,7 @@ class Crm(_Source):
         return found
 
 
-class _Feeds(_Source):
+class _Feeds(_Source, ABC):
     """A source of one kind of activity."""
 
     operation: str
@@ -216,8 +217,9 @@ class _Feeds(_Source):
                 pages[feed.customer] = Page(records=records, has_more=feed.has_more)
         return pages
 
+    @abstractmethod
     def _record(self, item: Any, owner: str) -> Activity:
-        raise NotImplementedError
+        """The canonical record of an item."""
 
 
 class Shop(_Feeds):
