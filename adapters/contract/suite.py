@@ -575,16 +575,12 @@ class AdapterContract:
         if RecordKind.PROFILE in case.adapter.manifest.kinds:
             operations["read"] = lambda adapter, call: adapter.read(list(case.profiles), _NO_PARTS, call)
         for key in {key.type: key for key in case.find}.values():
-            operations[f"find {key.type}"] = lambda adapter, call, key=key: adapter.find([key], call)  # type: ignore[misc]
+            operations[f"find {key.type}"] = _finding(key)
         for kind, owners in case.owners.items():
-            operations[f"page {kind}"] = lambda adapter, call, kind=kind, owners=owners: adapter.page(  # type: ignore[misc]
-                kind, list(owners), Window(limit=5), _NO_PARTS, call
-            )
+            operations[f"page {kind}"] = _paging(kind, list(owners))
         for kind, support in case.adapter.manifest.kinds.items():
             if support.changes:
-                operations[f"changes {kind}"] = lambda adapter, call, kind=kind: adapter.changes(
-                    kind, None, call
-                )  # type: ignore[misc]
+                operations[f"changes {kind}"] = _changing(kind)
         return operations
 
     @staticmethod
@@ -631,3 +627,15 @@ def manifest_faults(manifest: Any) -> list[str]:
     if manifest.profile_fields - known:
         faults.append(f"profile_fields that do not exist: {sorted(manifest.profile_fields - known)}")
     return faults
+
+
+def _finding(key: MatchKey) -> _Operation:
+    return lambda adapter, call: adapter.find([key], call)
+
+
+def _paging(kind: RecordKind, owners: list[Owner]) -> _Operation:
+    return lambda adapter, call: adapter.page(kind, owners, Window(limit=5), _NO_PARTS, call)
+
+
+def _changing(kind: RecordKind) -> _Operation:
+    return lambda adapter, call: adapter.changes(kind, None, call)
